@@ -1,0 +1,62 @@
+package asff
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDocument(t *testing.T) {
+	raw := ` { "b" : {"x": 1.0,"y":"\u00e9" } ,"A\u006c":[ ] , "t":"a\nb", "b":2.50, "last":null } `
+	d, err := ParseDocument([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, want string }{
+		{"b", `2.50`}, {"Al", `[ ]`}, {"last", `null`}, {"none", ``}, {"t", `"a\nb"`},
+	} {
+		if got := string(d.Get(c.name)); got != c.want {
+			t.Errorf("Get(%q): got %s, want %s", c.name, got, c.want)
+		}
+	}
+	if got := d.Text("t") + "|" + d.Text("b") + "|" + d.Text("none"); got != "a\nb||" {
+		t.Errorf("Text: got %q", got)
+	}
+	if got, want := strings.Join(d.Names(), " "), "b Al t last"; got != want || d.Len() != 4 {
+		t.Errorf("Names: got %q (%d), want %q", got, d.Len(), want)
+	}
+	check := func(what, want string) {
+		t.Helper()
+		if got := string(d.Append([]byte("x"))); got != "x"+want {
+			t.Errorf("%s: got %s, want x%s", what, got, want)
+		}
+	}
+	check("untouched", `{"b":2.50,"A\u006c":[ ],"t":"a\nb","last":null}`)
+	other := d.Clone()
+	d.Set("Al", []byte(`{"n":1}`))
+	d.SetText("new\"", "é\x01")
+	d.Delete("b")
+	d.Delete("none")
+	check("edited", `{"A\u006c":{"n":1},"t":"a\nb","last":null,"new\"":"é\u0001"}`)
+	if got, want := string(other.Append(nil)), `{"b":2.50,"A\u006c":[ ],"t":"a\nb","last":null}`; got != want {
+		t.Errorf("the clone changed: got %s, want %s", got, want)
+	}
+	d = Document{}
+	check("zero", `{}`)
+	d.Set("a", []byte(`1`))
+	check("set on zero", `{"a":1}`)
+}
+
+// TestDocumentKeepsBytes: a compact document comes out as it went in.
+func TestDocumentKeepsBytes(t *testing.T) {
+	doc := full().AppendJSON(nil)
+	before := string(doc)
+	d, err := ParseDocument(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.SetText("RecordState", "ARCHIVED")
+	d.SetText("RecordState", "ACTIVE")
+	if got := string(d.Append(nil)); got != before || string(doc) != before {
+		t.Errorf("got  %s\nwant %s", got, before)
+	}
+}
