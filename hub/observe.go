@@ -1,0 +1,245 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/eyrie-sec/eyrie/asff"
+)
+
+// group is the observations of one finding in one call of Observe.
+type group struct {
+	key     Key
+	count   int64
+	first   time.Time // the least time
+	newest  *Observation
+	opening RawAlert   // the first alert, by its place in the input
+	alerts  []RawAlert // the last ones, KeepAlerts and at most as many again
+	hours   map[int64]int64
+}
+
+// Observe folds alerts into their findings and stores that source has been consumed up to upTo, in one durable step. An
+// observation whose Seq is not greater than what is stored for source already is passed over, so that a caller that does
+// not know whether a call succeeded can repeat it: every alert counts exactly once. upTo may be greater than every Seq
+// (alerts that make no finding) and obs empty. The source "" has no cursor.
+//
+// The newest alert of a finding gives its document. FirstObservedAt and CreatedAt stay the oldest. An alert that is newer
+// than the finding's LastObservedAt sets the workflow from NOTIFIED or RESOLVED back to NEW; one that comes late does not.
+func (h *Hub) Observe(ctx context.Context, source string, upTo int64, obs []Observation) error {
+	done, err := h.Observed(ctx, source)
+	if err != nil {
+		return err
+	}
+	groups, activity := h.fold(obs, done)
+	keys := make([]Key, len(groups))
+	for i, g := range groups {
+		keys[i] = g.key
+	}
+	ch, err := h.begin(ctx, keys)
+	if err != nil {
+		return err
+	}
+	defer ch.end()
+	if now, err := h.cursor(ctx, source); err != nil {
+		return err
+	} else if now != done {
+		return fmt.Errorf("hub: two consumers observe as %q", source)
+	}
+	if source != "" && upTo > done {
+		ch.batch.Source, ch.batch.UpTo = source, upTo
+	}
+	for _, g := range groups {
+		if err := ch.observe(g); err != nil {
+			return err
+		}
+	}
+	ch.batch.Activity = activity
+	return ch.commit(ctx)
+}
+
+// Observed returns up to where source has been consumed, 0 if not at all.
+func (h *Hub) Observed(ctx context.Context, source string) (int64, error) {
+	h.commit.Lock()
+	defer h.commit.Unlock()
+	if h.closed {
+		return 0, ErrClosed
+	}
+	return h.cursor(ctx, source)
+}
+
+// cursor is Observed with the commit lock held.
+func (h *Hub) cursor(ctx context.Context, source string) (int64, error) {
+	if source == "" {
+		return 0, nil
+	}
+	if at, ok := h.cursors[source]; ok && !h.unsure {
+		return at, nil
+	}
+	at, err := h.store.Cursor(ctx, source)
+	if err != nil {
+		return 0, fmt.Errorf("hub: %w", err)
+	}
+	h.cursors[source] = at
+	return at, nil
+}
+
+// fold groups the observations with a Seq greater than done by finding, in the order in which they first occur, and counts
+// them by time and severity.
+func (h *Hub) fold(obs []Observation, done int64) ([]*group, []ActivityCount) {
+	var groups []*group
+	byKey := make(map[Key]*group, min(len(obs), 256))
+	var counts activityCounts
+	for i := range obs {
+		o := &obs[i]
+		if done > 0 && o.Seq <= done {
+			continue
+		}
+		if o.At.IsZero() {
+			o.At = h.now()
+		}
+		key := Key{o.Finding.ID, o.Finding.ProductArn}
+		g := byKey[key]
+		if g == nil {
+			g = &group{key: key, first: o.At, newest: o, opening: RawAlert{o.Seq, o.At, o.Alert}, hours: map[int64]int64{}}
+			byKey[key] = g
+			groups = append(groups, g)
+		}
+		g.add(o, h.c.KeepAlerts)
+		counts.add(o.At, SeverityIndex(o.Finding.Severity.Label), 1)
+	}
+	return groups, counts.list()
+}
+
+func (g *group) add(o *Observation, keep int) {
+	g.count++
+	if o.At.Before(g.first) {
+		g.first = o.At
+	}
+	if !o.At.Before(g.newest.At) {
+		g.newest = o
+	}
+	g.hours[o.At.Unix()/3600]++
+	if len(g.alerts) >= 2*keep {
+		g.alerts = append(g.alerts[:0], g.alerts[len(g.alerts)-keep:]...)
+	}
+	g.alerts = append(g.alerts, RawAlert{o.Seq, o.At, o.Alert})
+}
+
+// observe brings one finding up to date.
+func (ch *change) observe(g *group) error {
+	d := ch.touched[g.key]
+	var err error
+	if d == nil {
+		err = ch.observeNew(g)
+	} else {
+		err = ch.observeAgain(d, g)
+	}
+	if err != nil {
+		return err
+	}
+	d = ch.touched[g.key]
+	hours := make([]int64, 0, len(g.hours))
+	for hour := range g.hours {
+		hours = append(hours, hour)
+	}
+	slices.Sort(hours)
+	for _, hour := range hours {
+		ch.batch.Timeline = append(ch.batch.Timeline, TimelineAdd{d.Seq, time.Unix(hour*3600, 0).UTC(), g.hours[hour]})
+	}
+	return nil
+}
+
+func (ch *change) observeNew(g *group) error {
+	d := ch.create(g.key)
+	doc, err := asff.ParseDocument(g.newest.Finding.AppendJSON(nil))
+	if err != nil {
+		return fmt.Errorf("hub: finding %q: %w", g.key.ID, err)
+	}
+	if err := ch.h.defaults(&doc); err != nil {
+		return fmt.Errorf("hub: finding %q: %w", g.key.ID, err)
+	}
+	oldest := asff.FormatTime(g.first)
+	for _, name := range []string{"FirstObservedAt", "CreatedAt"} {
+		if t := timeIn(&doc, name); t.IsZero() || g.first.Before(t) {
+			doc.SetText(name, oldest)
+		}
+	}
+	ch.addAlerts(d, g, true)
+	ch.record(d, HistoryRecord{Created: true, Source: SourceImport, Identity: observer})
+	return ch.finish(d, &doc, g.count, Created)
+}
+
+// observer is the identity of Observe in the history.
+const observer Identity = "eyrie"
+
+func (ch *change) observeAgain(d *draft, g *group) error {
+	old, err := asff.ParseDocument(d.Doc)
+	if err != nil {
+		return fmt.Errorf("hub: finding %q: %w", d.ID, err)
+	}
+	doc, kind := old.Clone(), Updated
+	newer := g.newest.At.After(d.LastObserved)
+	if !g.newest.At.Before(d.LastObserved) {
+		if doc, err = asff.ParseDocument(g.newest.Finding.AppendJSON(nil)); err == nil {
+			err = ch.h.defaults(&doc)
+		}
+		if err == nil {
+			err = preserve(&doc, &old, d.Customer)
+		}
+		if err != nil {
+			return fmt.Errorf("hub: finding %q: %w", d.ID, err)
+		}
+	}
+	keepOldest(&doc, &old, g.first)
+	keepNewest(&doc, &old)
+	if newer && reopens(d.Workflow) {
+		if err := setIn(&doc, "Workflow", "Status", "NEW"); err != nil {
+			return fmt.Errorf("hub: finding %q: %w", d.ID, err)
+		}
+		kind = Reopened
+	}
+	if updates := diff(&old, &doc, observed); len(updates) > 0 {
+		ch.record(d, HistoryRecord{Source: SourceImport, Identity: observer, Updates: updates})
+	}
+	ch.addAlerts(d, g, d.Chunks == 0)
+	return ch.finish(d, &doc, d.Occurrences+g.count, kind)
+}
+
+// reopens reports whether a new occurrence sets this workflow status back to NEW.
+func reopens(workflow string) bool { return workflow == "NOTIFIED" || workflow == "RESOLVED" }
+
+// keepOldest gives a document the oldest FirstObservedAt and CreatedAt of it, the old one and a first occurrence.
+func keepOldest(doc, old *asff.Document, first time.Time) {
+	for _, name := range []string{"FirstObservedAt", "CreatedAt"} {
+		if t := timeIn(old, name); !t.IsZero() && (timeIn(doc, name).IsZero() || t.Before(timeIn(doc, name))) {
+			doc.Set(name, old.Get(name))
+		}
+		if t := timeIn(doc, name); t.IsZero() || !first.IsZero() && first.Before(t) {
+			doc.SetText(name, asff.FormatTime(first))
+		}
+	}
+}
+
+// keepNewest gives a document the newest LastObservedAt and UpdatedAt of it and the old one.
+func keepNewest(doc, old *asff.Document) {
+	for _, name := range []string{"LastObservedAt", "UpdatedAt"} {
+		if t := timeIn(old, name); t.After(timeIn(doc, name)) {
+			doc.Set(name, old.Get(name))
+		}
+	}
+}
+
+// finish puts a draft's new document, with what the hub itself writes into it.
+func (ch *change) finish(d *draft, doc *asff.Document, occurrences int64, kind ChangeKind) error {
+	d.Occurrences = occurrences
+	d.ImportedAt = ch.now
+	doc.SetText("ProcessedAt", asff.FormatTime(ch.now))
+	if err := setIn(doc, "ProductFields", occurrencesField, strconv.FormatInt(occurrences, 10)); err != nil {
+		return fmt.Errorf("hub: finding %q: %w", d.ID, err)
+	}
+	describe(d.Stored, doc)
+	return ch.put(d, doc.Append(nil), kind)
+}
