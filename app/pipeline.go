@@ -23,9 +23,10 @@ const (
 	batchRecords = 8192
 	batchBytes   = 16 << 20
 
-	// batchPause is the least time between two commits of the hub while alerts keep coming. It lets repeats gather, so
-	// that they cost one update; it is what a finding may appear later than its alert.
-	batchPause = 100 * time.Millisecond
+	// Between two commits of the hub there is a pause in which repeats gather, so that they cost one update: the longer,
+	// the more alerts there are. It is what a finding appears later than its alert.
+	pauseLeast, pauseMost = 100 * time.Millisecond, 400 * time.Millisecond
+	pausePerAlert         = 200 * time.Microsecond
 
 	retryFirst = 200 * time.Millisecond
 	retryLast  = 10 * time.Second
@@ -89,7 +90,7 @@ func (p *pipeline) follow(ctx context.Context, progress func()) error {
 			return err
 		}
 		progress()
-		if n < batchRecords && !pause(ctx, batchPause) {
+		if n < batchRecords && !pause(ctx, min(pauseLeast+time.Duration(n)*pausePerAlert, pauseMost)) {
 			return ctx.Err()
 		}
 	}
