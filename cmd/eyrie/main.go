@@ -29,6 +29,7 @@ type cli struct {
 	Up      upCmd      `cmd:"" help:"Run everything on this machine: receive alerts, keep them, turn them into findings, triage them in the portal."`
 	Agent   agentCmd   `cmd:"" help:"Follow Falco's log files on a node and ship every alert to a hub."`
 	Convert convertCmd `cmd:"" help:"Turn Falco alerts on stdin into ASFF findings on stdout, one a line."`
+	Rules   rulesCmd   `cmd:"" help:"Check, explain, test and compare rules in Falco's language."`
 	Users   usersCmd   `cmd:"" help:"Add people who may sign in to the portal, set passwords."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
