@@ -37,6 +37,9 @@ const (
 	// requestsWithin and drainWithin are the parts of it for running requests and for alerts on their way to the hub.
 	requestsWithin = 3 * time.Second
 	drainWithin    = 4 * time.Second
+
+	// maxRecord is the largest alert in bytes, the same as `eyrie agent` reads by default: far beyond what Falco prints.
+	maxRecord = 4 << 20
 )
 
 // App is one running Eyrie. Make it with New, then call Run once.
@@ -105,7 +108,7 @@ func (a *App) open() error {
 		return err
 	}
 	if a.webhook, err = webhook.New(webhook.Config{
-		Check: a.access.Keys().CheckIngest, Origin: o.origin(), MaxBody: o.MaxBody, Registerer: o.Registerer, Logger: a.log,
+		Check: a.access.Keys().CheckIngest, Origin: o.origin(), MaxBody: o.MaxBody, MaxRecord: maxRecord, Registerer: o.Registerer, Logger: a.log,
 	}, a.journal); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ type agentCmd struct {
 
 	Spool    string `placeholder:"DIR" type:"path" env:"EYRIE_SPOOL" help:"Where alerts wait while the hub is away (default /var/lib/eyrie-agent for root, else below the state directory)."`
 	SpoolMax int64  `placeholder:"BYTES" default:"1073741824" env:"EYRIE_SPOOL_MAX" help:"Bound of the spool. When it is full, reading stops until the hub takes alerts again; nothing is dropped (default ${default})."`
-	MaxLine  int    `placeholder:"BYTES" default:"1048576" env:"EYRIE_MAX_LINE" help:"Longest line; of a longer one the beginning goes to the hub's quarantine. At most 16 MiB (default ${default})."`
+	MaxLine  int    `placeholder:"BYTES" default:"4194304" env:"EYRIE_MAX_LINE" help:"Longest line; of a longer one the beginning goes to the hub's quarantine. At most 16 MiB (default ${default})."`
 	FromEnd  bool   `env:"EYRIE_FROM_END" help:"Skip what files hold when they are followed for the first time. Without it they are read from their start; what the hub has already is not counted again."`
 
 	Cluster string `placeholder:"NAME" env:"EYRIE_CLUSTER" help:"Cluster of the alerts."`

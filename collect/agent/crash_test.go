@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	if err := json.Unmarshal([]byte(args), &opt); err != nil {
 		panic(err)
 	}
-	opt.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	opt.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if err := Run(ctx, opt); err != nil {
@@ -213,7 +213,7 @@ func TestKill(t *testing.T) {
 	for round := range rounds {
 		agent := startAgent(t, opt)
 		if round == 0 { // what was rotated before the first start is not read
-			poll(t, "the first start", func() bool { return len(segments(t, opt)) > 0 })
+			poll(t, "the first start", func() bool { all := segments(t, opt); return len(all) > 0 && !strings.HasSuffix(all[0], ".seg 0") })
 		}
 		before, steps := len(h.got()), 1+rnd.IntN(400)
 		for range steps {
@@ -261,7 +261,7 @@ func segments(t *testing.T, opt Options) []string {
 	}
 	for i, name := range names {
 		if info, err := os.Stat(name); err == nil {
-			names[i] = fmt.Sprint(filepath.Base(name), info.Size())
+			names[i] = fmt.Sprintf("%s %d", filepath.Base(name), info.Size())
 		}
 	}
 	return names
@@ -329,7 +329,7 @@ func startAgent(t *testing.T, opt Options) *exec.Cmd {
 		_ = cmd.Process.Kill() // ended already, if all went well
 		if t.Failed() {
 			if b, err := os.ReadFile(log.Name()); err == nil {
-				t.Logf("an agent's last words:\n%s", b[max(0, len(b)-3000):])
+				t.Logf("an agent's last words:\n%s", b[max(0, len(b)-30_000):])
 			}
 		}
 	})

@@ -21,10 +21,11 @@ import (
 type kind uint8
 
 const (
-	delivered kind = iota
-	later          // trying again can help
-	tooLarge       // a smaller body can help: the hub said so, or lost count of the alerts in this one
-	refused        // only a person can help
+	delivered  kind = iota
+	later           // trying again can help
+	tooLarge        // a smaller body can help
+	miscounted      // the answer does not account for each alert; smaller bodies tell which
+	refused         // only a person can help
 )
 
 // outcome is what became of one request.
@@ -177,7 +178,7 @@ func (p *poster) judge(res *http.Response, text []byte, sent int64) outcome {
 			return outcome{kind: refused, err: fmt.Errorf("the answer is not a hub's: %w", status)}
 		}
 		if a.total() < sent { // it does not say what became of each alert
-			return outcome{kind: tooLarge, err: fmt.Errorf("the hub answered for %d of %d alerts: %w", a.total(), sent, status)}
+			return outcome{kind: miscounted, err: fmt.Errorf("the hub answered for %d of %d alerts: %w", a.total(), sent, status)}
 		}
 		return outcome{kind: delivered, answer: a}
 	case code == http.StatusRequestEntityTooLarge:

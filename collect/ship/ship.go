@@ -9,7 +9,7 @@
 //	answer              what is done
 //	200, 400 with JSON  the batch is committed; what the hub refused is counted by reason (the hub keeps it in quarantine)
 //	413                 the batch is halved; of a single alert too large for the hub only the head is sent on, and counted.
-//	                    So is a batch of which the answer accounts for fewer alerts than were sent
+//	                    A batch of which the answer accounts for fewer alerts than were sent is halved, too
 //	408, 429, 5xx       again after Retry-After, or after a random pause that grows up to 30 s
 //	no answer           again after such a pause
 //	anything else       a mistake in the set-up (401, 403, 404, a redirect, an answer that is not a hub's): logged once,
@@ -198,8 +198,8 @@ func (s *Sender) deliver(ctx context.Context, alerts [][]byte) error {
 		case delivered:
 			s.account(alerts, out)
 			return nil
-		case tooLarge:
-			done, err := s.divide(ctx, alerts, out.err)
+		case tooLarge, miscounted:
+			done, err := s.divide(ctx, alerts, out)
 			if done || err != nil {
 				return err
 			}
@@ -227,7 +227,7 @@ func (s *Sender) deliver(ctx context.Context, alerts [][]byte) error {
 
 // divide sends alerts that are too much for one body in parts, for the reason why. done is false if there is nothing left
 // to divide.
-func (s *Sender) divide(ctx context.Context, alerts [][]byte, why error) (done bool, err error) {
+func (s *Sender) divide(ctx context.Context, alerts [][]byte, why outcome) (done bool, err error) {
 	if n := len(alerts); n > 1 {
 		if err := s.deliver(ctx, alerts[:n/2]); err != nil {
 			return false, err
@@ -235,11 +235,11 @@ func (s *Sender) divide(ctx context.Context, alerts [][]byte, why error) (done b
 		return true, s.deliver(ctx, alerts[n/2:])
 	}
 	alert := alerts[0]
-	if len(alert) <= smallestHead {
+	if len(alert) <= smallestHead || why.kind == miscounted {
 		return false, nil
 	}
 	half := max(len(alert)/2, smallestHead)
-	s.log.Error("the hub does not take an alert whole; its beginning is sent", "bytes", len(alert), "sent", half, "error", why)
+	s.log.Error("the hub does not take an alert whole; its beginning is sent", "bytes", len(alert), "sent", half, "error", why.err)
 	before := s.Stats.HeadsOnly.Load()
 	err = s.deliver(ctx, [][]byte{alert[:half]})
 	s.Stats.HeadsOnly.Store(before + 1) // once, however often it was halved

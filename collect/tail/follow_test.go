@@ -229,7 +229,7 @@ func (l *lab) settle() {
 func TestRotations(t *testing.T) {
 	big := 700 // alerts: more than the fingerprint, less than a chunk
 	cases := []struct {
-		name  string
+		name  string // "thrice": the order may be another one if the tail looks in between
 		steps []func(l *lab)
 	}{
 		{"rename and create", []func(l *lab){
@@ -285,6 +285,14 @@ func TestRotations(t *testing.T) {
 		{"copytruncate with lines unread", []func(l *lab){
 			func(l *lab) { l.write("x.log", 5); l.copytruncate("x.log", "x.log.1"); l.write("x.log", 2) },
 		}},
+		{"copytruncate thrice at once", []func(l *lab){
+			func(l *lab) {
+				for _, to := range []string{"x.log-20260101", "x.log-20260102", "x.log-20260103"} {
+					l.copytruncate("x.log", to)
+					l.write("x.log", 2)
+				}
+			},
+		}},
 		{"copy, not truncated", []func(l *lab){
 			func(l *lab) {
 				b, err := os.ReadFile(l.path("x.log"))
@@ -324,12 +332,48 @@ func TestRotations(t *testing.T) {
 						if !running {
 							l.start()
 						}
+						if strings.Contains(tc.name, "thrice") {
+							poll(t, "all records", func() bool { return len(l.sink.got()) >= len(l.want) })
+							l.sink.mu.Lock()
+							slices.Sort(l.sink.records)
+							l.sink.mu.Unlock()
+						}
 						l.check()
 					}
 					l.settle()
 				})
 			}
 		}
+	}
+}
+
+// TestGapOfARotation: while x.log is renamed and not created again, a glob must not take its generations for logs.
+func TestGapOfARotation(t *testing.T) {
+	cri := func(tag, text string) string { return criTime + " stdout " + tag + " " + text + "\n" }
+	for _, running := range []bool{true, false} {
+		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) {
+			l := newLab(t, "*.log*", "marker")
+			l.cfg.Linger = time.Minute
+			l.start()
+			l.write("x.log", 2)
+			a := l.alert()
+			l.append("x.log", cri("P", a[:20]))
+			l.check()
+			if !running {
+				l.stop()
+			}
+			l.rename("x.log", "x.log.1")
+			if !running {
+				l.start()
+			}
+			l.write("marker", 1) // it is looked at in the same scans
+			l.check()
+			l.append("x.log", cri("F", a[20:]))
+			l.want = append(l.want, a)
+			l.check()
+			l.write("x.log", 1)
+			l.settle()
+		})
 	}
 }
 
@@ -559,4 +603,75 @@ func TestGenerationNames(t *testing.T) {
 			t.Errorf("isGenerationOf(%q) = %v, want %v", name, got, want)
 		}
 	}
+}
+
+func TestLongLines(t *testing.T) {
+	l := newLab(t, "x.log")
+	l.cfg.MaxLine = 4096
+	l.start()
+	long := `{"x":"` + strings.Repeat("y", 3<<20) // longer than several chunks
+	l.append("x.log", long[:1<<20])
+	poll(t, "the line's beginning", func() bool { return l.f.Stats.Bytes.Load() == 1<<20 })
+	l.append("x.log", long[1<<20:]+"\n")
+	l.want = append(l.want, long[:4096])
+	l.write("x.log", 1)
+	l.settle()
+	l.append("x.log", long+"\n")
+	l.want = append(l.want, long[:4096])
+	l.check()
+	if got := l.f.Stats.Cut.Load(); got != 1 {
+		t.Errorf("%d lines were cut, want 1", got)
+	}
+}
+
+func TestWhatCannotBeFollowedIsReportedOnce(t *testing.T) {
+	l := newLab(t, "x.log", "folder")
+	l.do(os.Mkdir(l.path("folder"), 0o755))
+	l.start()
+	l.write("x.log", 1)
+	l.check()
+	if got := l.f.Stats.Errors.Load(); got != 1 {
+		t.Errorf("%d errors, want 1", got)
+	}
+	l.do(os.Remove(l.path("folder"))) // it becomes a file
+	l.write("folder", 1)
+	l.check()
+}
+
+func TestUnreadableState(t *testing.T) {
+	l := newLab(t, "x.log")
+	l.start()
+	l.write("x.log", 2)
+	l.check()
+	l.stop()
+	for key := range l.sink.state {
+		if strings.HasPrefix(key, fileKey) {
+			l.sink.state[key] = []byte(`{"offset":-1}`)
+		}
+	}
+	l.want = append(l.want, l.want...) // read again: the hub knows them
+	l.start()
+	l.check()
+}
+
+// TestTruncationNoticedLate: the spool was full for long, so that the copy is old by the time the truncation is noticed.
+func TestTruncationNoticedLate(t *testing.T) {
+	l := newLab(t, "x.log")
+	l.start()
+	l.write("x.log", 30)
+	l.check()
+	set := func(refuse bool) { l.sink.mu.Lock(); l.sink.refuse = refuse; l.sink.mu.Unlock() }
+	set(true)
+	l.write("x.log", 1)
+	poll(t, "a refusal", func() bool { l.sink.mu.Lock(); defer l.sink.mu.Unlock(); return l.sink.refused > 0 })
+	l.copytruncate("x.log", "x.log.1")
+	old := time.Now().Add(-time.Hour)
+	l.do(os.Chtimes(l.path("x.log.1"), old, old))
+	l.write("x.log", 3)
+	set(false)
+	l.check()
+	if got := l.f.Stats.Lost.Load(); got != 0 {
+		t.Errorf("%d truncations without a copy, want none", got)
+	}
+	l.settle()
 }

@@ -44,10 +44,11 @@ func (f *Follower) resolve(w *watched, real string) error {
 		}
 		prev = c.file
 	}
-	if whole {
+	// Names may have moved on since they were listed: then a generation was missed, and must not be forgotten.
+	if whole && signature(real) == w.around {
 		f.forget(all, w, real)
 	}
-	f.attach(w, cur.file)
+	f.attach(w, cur.file, all)
 	return nil
 }
 
@@ -170,8 +171,11 @@ func (f *Follower) match(c *candidate, fits func(p *Position) bool) {
 	}
 }
 
+// matchInode finds the position of c by its inode. One at offset 0 matches any content: it is the last choice.
 func (f *Follower) matchInode(c *candidate) {
-	f.match(c, func(p *Position) bool { return fileID{p.Dev, p.Ino} == c.file.id })
+	same := func(p *Position) bool { return fileID{p.Dev, p.Ino} == c.file.id }
+	f.match(c, func(p *Position) bool { return same(p) && (p.Offset > 0 || p.Done) })
+	f.match(c, same)
 }
 
 // identify finds the positions of those candidates that are known.
@@ -277,10 +281,11 @@ func (f *Follower) forget(all []*candidate, w *watched, real string) {
 
 // attach makes w follow t. If what w followed was truncated and no copy of it was found, its unfinished lines go on in
 // t, and what was written between the last look and the truncation is lost.
-func (f *Follower) attach(w *watched, t *file) {
+func (f *Follower) attach(w *watched, t *file, all []*candidate) {
 	if b := w.broken; b != nil {
 		w.broken = nil
-		if _, unclaimed := f.dormant[b.key]; unclaimed {
+		_, dormant := f.dormant[b.key]
+		if dormant && !slices.ContainsFunc(all, func(c *candidate) bool { return c.key == b.key }) {
 			f.drop(b.key)
 			f.Stats.Lost.Add(1)
 			f.cfg.Logger.Warn("file was truncated and no copy of it found; what was written after the last look is lost",

@@ -88,6 +88,7 @@ func (f *Follower) ready(t *file) bool {
 func (f *Follower) handOver(p, t *file) {
 	p.end(f.line(p.dec))
 	if p.dec.Pending() {
+		f.cfg.Logger.Debug("an unfinished line goes on in the next file", "path", t.pos.Path, "after byte", p.pos.Offset)
 		t.dec.restore(p.dec.save())
 		p.dec = NewDecoder(f.cfg.MaxLine)
 		p.dirty, t.dirty = true, true

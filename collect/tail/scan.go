@@ -47,7 +47,7 @@ func (f *Follower) expand() map[string]string {
 		if err != nil {
 			continue // checked by New
 		}
-		names := map[string]bool{}
+		names := f.knownPaths()
 		for _, path := range found {
 			names[path] = true
 		}
@@ -58,6 +58,22 @@ func (f *Follower) expand() map[string]string {
 		}
 	}
 	return wanted
+}
+
+// knownPaths returns the paths of all files that are or were followed. In the moment between a rename and the creation of
+// the new file, only they tell that x.log.1 is a generation of x.log.
+func (f *Follower) knownPaths() map[string]bool {
+	known := map[string]bool{}
+	for path := range f.paths {
+		known[path] = true
+	}
+	for _, t := range f.files {
+		known[t.pos.Path] = true
+	}
+	for _, p := range f.dormant {
+		known[p.Path] = true
+	}
+	return known
 }
 
 // visit opens what path leads to, and its generations, if they are not those that were there before. A path of which the symbolic link is broken for a moment

@@ -21,6 +21,7 @@ import (
 //	401  the key is missing or wrong
 //	404  no such path
 //	405  not POST
+//	408  the body ended early or came too slowly; nothing of it is stored: send it again
 //	413  the body is over the limit; nothing of it is stored
 //	415  the body has an encoding other than gzip
 //	503  not, or not wholly, stored; Retry-After says when to send the body again

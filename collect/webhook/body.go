@@ -47,7 +47,8 @@ func (h *Handler) readBody(wk *work, r *http.Request) *problem {
 	return nil
 }
 
-var cutShort = &problem{status: http.StatusBadRequest, text: "the body ended early or came too slowly; nothing of it was stored: send it again"}
+// cutShort answers a body that did not come whole. It is 408 and not 400, because sending it again helps.
+var cutShort = &problem{status: http.StatusRequestTimeout, close: true, text: "the body ended early or came too slowly; nothing of it was stored: send it again"}
 
 func (h *Handler) tooLarge() *problem {
 	return &problem{status: http.StatusRequestEntityTooLarge, close: true,

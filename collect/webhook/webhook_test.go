@@ -5,13 +5,11 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +27,7 @@ const key = "k3y-of-the-tests"
 type memory struct {
 	mu       sync.Mutex
 	entries  []journal.Entry
+	known    map[[16]byte]bool // the fingerprints of entries
 	rejected []journal.Rejected
 	calls    int
 	fail     func(call int) error
@@ -43,12 +42,16 @@ func (m *memory) AppendAndReject(ctx context.Context, entries []journal.Entry, r
 			return journal.Appended{}, err
 		}
 	}
+	if m.known == nil {
+		m.known = map[[16]byte]bool{}
+	}
 	var a journal.Appended
 	for _, e := range entries {
-		if slices.ContainsFunc(m.entries, func(have journal.Entry) bool { return have.Fingerprint == e.Fingerprint }) {
+		if m.known[e.Fingerprint] {
 			a.Duplicates++
 			continue
 		}
+		m.known[e.Fingerprint] = true
 		m.entries = append(m.entries, e)
 		a.Stored++
 	}
@@ -377,8 +380,8 @@ func TestBrokenConnection(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		newHandler(t, m).ServeHTTP(w, r)
-		if w.Code != 400 || m.calls != 0 || !strings.Contains(w.Body.String(), "ended early") {
-			t.Errorf("header %v: got %d %s after %d calls of the journal, want 400 and none", header, w.Code, w.Body, m.calls)
+		if w.Code != 408 || m.calls != 0 || !strings.Contains(w.Body.String(), "ended early") {
+			t.Errorf("header %v: got %d %s after %d calls of the journal, want 408 and none", header, w.Code, w.Body, m.calls)
 		}
 	}
 }
@@ -386,80 +389,6 @@ func TestBrokenConnection(t *testing.T) {
 type iotestErr struct{ err error }
 
 func (e iotestErr) Read([]byte) (int, error) { return 0, e.err }
-
-func TestDuplicates(t *testing.T) {
-	m := &memory{}
-	h := newHandler(t, m)
-	post(h, "/falco/"+key, alert(1))
-	if a := decode(t, post(h, "/falco/"+key, alert(1)+"\n"+alert(2)+"\n"+alert(2))); a.Accepted != 1 || a.Duplicates != 2 {
-		t.Errorf("got %+v, want 1 accepted and 2 duplicates", a)
-	}
-	if w := post(h, "/falco/"+key, alert(2)); w.Code != 200 || decode(t, w).Duplicates != 1 {
-		t.Errorf("only a duplicate: got %d %s, want 200 and 1 duplicate", w.Code, w.Body)
-	}
-}
-
-func TestJournalFails(t *testing.T) {
-	secret := errors.New("open /var/lib/eyrie/journal.db: no space left on device")
-	tests := []struct {
-		err         error
-		says, retry string
-	}{
-		{journal.ErrFull, "the disk is full", "5"},
-		{journal.ErrReadOnly, journal.ErrReadOnly.Error(), "5"},
-		{journal.ErrCorrupt, "damaged", "5"},
-		{journal.ErrLocked, "another process", "5"},
-		{journal.ErrNewer, "newer", "5"},
-		{journal.ErrBusy, "too many", "1"},
-		{journal.ErrClosed, "closed", "1"},
-		{errors.New("something new"), "the journal failed", "5"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.err.Error(), func(t *testing.T) {
-			m := &memory{fail: func(int) error { return fmt.Errorf("%w: %w", tt.err, secret) }}
-			h := newHandler(t, m)
-			w := post(h, "/falco/"+key, alert(1))
-			if w.Code != 503 || w.Header().Get("Retry-After") != tt.retry {
-				t.Errorf("got %d, Retry-After %q; want 503, %s", w.Code, w.Header().Get("Retry-After"), tt.retry)
-			}
-			a := decode(t, w)
-			if !strings.Contains(a.Error, tt.says) || strings.Contains(a.Error, "/var/lib") {
-				t.Errorf("error: got %q, want it to hold %q and no path", a.Error, tt.says)
-			}
-			m.fail = nil
-			if w := post(h, "/falco/"+key, alert(1)); w.Code != 200 || len(m.entries) != 1 {
-				t.Errorf("when the cause is gone: got %d %s, want 200", w.Code, w.Body)
-			}
-		})
-	}
-}
-
-// TestFailsInTheMiddle lets each of the commits of a large body fail in turn. Sent again, everything is there once.
-func TestFailsInTheMiddle(t *testing.T) {
-	var body strings.Builder
-	const records = 2*chunkRecords + 10
-	for i := range records {
-		body.WriteString(alert(i) + "\n")
-	}
-	for n := 1; n <= 3; n++ {
-		m := &memory{fail: func(call int) error {
-			if call == n {
-				return journal.ErrFull
-			}
-			return nil
-		}}
-		h := newHandler(t, m, func(c *Config) { c.MaxBody = 4 << 20 })
-		if w := post(h, "/falco/"+key, body.String()); w.Code != 503 || m.calls != n {
-			t.Errorf("commit %d fails: got %d after %d calls, want 503 after %[1]d", n, w.Code, m.calls)
-		}
-		if a := decode(t, post(h, "/falco/"+key, body.String())); a.Accepted+a.Duplicates != records || a.Duplicates != (n-1)*chunkRecords {
-			t.Errorf("commit %d failed and all is sent again: got %+v", n, a)
-		}
-		if len(m.entries) != records {
-			t.Errorf("commit %d failed: %d records are stored, want %d", n, len(m.entries), records)
-		}
-	}
-}
 
 // TestManyBadRecords checks that all are kept and counted although the answer lists only some, and that the log has one
 // line with nothing of what was sent.
