@@ -23,25 +23,26 @@ const module = "github.com/eyrie-sec/eyrie"
 // nothing of ours. "*" is assembly: it names every part; "x/..." is x and
 // every folder below it.
 var mayImport = map[string][]string{
-	"falco":           {},
-	"asff":            {},
-	"rule":            {"falco", "rule/..."},
-	"convert":         {"falco", "asff"},
-	"journal":         {"falco"},
-	"journal/sqlite":  {"falco", "journal"},
-	"collect/webhook": {"falco", "journal"}, // an adapter of the journal: Entry and Rejected are what it hands over
-	"collect/tail":    {"falco"},
-	"collect/spool":   {},
-	"collect/ship":    {"falco", "collect/spool"},
-	"collect/agent":   {"falco", "collect/tail", "collect/spool", "collect/ship"},
-	"hub":             {"falco", "asff", "hub/index"},
-	"hub/index":       {"asff"},
-	"hub/hubtest":     {"asff", "hub"},
-	"hub/sqlite":      {"asff", "hub"},
-	"hub/api":         {"asff", "hub", "hub/api/...", "access/sigv4"},
-	"access":          {},
-	"portal":          {"falco", "asff", "hub", "access", "portal/..."},
-	"publish":         {"asff"},
+	"falco":               {},
+	"asff":                {},
+	"rule":                {"falco", "rule/..."},
+	"convert":             {"falco", "asff"},
+	"journal":             {"falco"},
+	"journal/journaltest": {"falco", "journal"},
+	"journal/sqlite":      {"falco", "journal"},
+	"collect/webhook":     {"falco", "journal"}, // an adapter of the journal: Entry and Rejected are what it hands over
+	"collect/tail":        {"falco"},
+	"collect/spool":       {},
+	"collect/ship":        {"falco", "collect/spool"},
+	"collect/agent":       {"falco", "collect/tail", "collect/spool", "collect/ship"},
+	"hub":                 {"falco", "asff", "hub/index"},
+	"hub/index":           {"asff"},
+	"hub/hubtest":         {"asff", "hub"},
+	"hub/sqlite":          {"asff", "hub"},
+	"hub/api":             {"asff", "hub", "hub/api/...", "access/sigv4"},
+	"access":              {},
+	"portal":              {"falco", "asff", "hub", "access", "portal/..."},
+	"publish":             {"asff"},
 
 	"publish/securityhub": {"publish"},
 	"etc":                 {},
@@ -60,7 +61,7 @@ var onlyIn = map[string][]string{
 	"github.com/alecthomas/":   {"cmd"},
 	"github.com/chromedp/":     {},
 	"pgregory.net/rapid":       {},
-	"github.com/google/go-cmp": {"hub/hubtest"},
+	"github.com/google/go-cmp": {"hub/hubtest", "journal/journaltest"},
 }
 
 // Soft limits in lines. A file, function or package over its limit stands in `large` with a reason, or is split.
@@ -72,9 +73,11 @@ const (
 
 // large lists what may be over a limit, and why.
 var large = map[string]string{
-	"asff":   "a third is tables: the format's members, limits and 107 filter attributes; filters and findings share their scanner",
-	"hub":    "one type, one file an operation; what could leave it has (index, sqlite, api)",
-	"portal": "one file a page; charts, sentences and text have packages of their own",
+	"convert":   "a fifth is tables: MITRE's techniques and tactics, the keys of product fields, identity of single rules",
+	"hub/index": "columns, their snapshot and their queries know each other's layout",
+	"asff":      "a third is tables: the format's members, limits and 107 filter attributes; filters and findings share their scanner",
+	"hub":       "one type, one file an operation; what could leave it has (index, sqlite, api)",
+	"portal":    "one file a page; charts, sentences and text have packages of their own",
 }
 
 // topFolders are the folders of the design's tree; one is made only when it has real content.

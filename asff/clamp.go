@@ -55,7 +55,7 @@ func (f *Finding) Clamp() {
 // clamper counts what it has seen, to tell findings that cannot be too large without encoding them.
 type clamper struct {
 	bytes, strings int
-	buf            []byte // scratch
+	time           string // the last text that was a timestamp: most findings have the same one four times
 }
 
 // line clamps text that is one line.
@@ -68,6 +68,11 @@ func (c *clamper) clean(s *string, limit int, lines bool) {
 	if len(*s) == 0 {
 		return
 	}
+	if tidy(*s, limit) {
+		c.bytes += len(*s)
+		c.strings++
+		return
+	}
 	if len(*s) > limit || !printable(*s) {
 		*s = cleanText(*s, limit, lines)
 	}
@@ -78,12 +83,36 @@ func (c *clamper) clean(s *string, limit int, lines bool) {
 	c.strings++
 }
 
-// cleanText makes s printable and at most limit characters long. It reads no more of s than it needs.
+// tidy reports whether s, for sure, is not blank, not too long and printable.
+func tidy(s string, limit int) bool {
+	return len(s) > 0 && len(s) <= limit && s[0] > ' ' && printable(s)
+}
+
+// cleanText makes s printable and at most limit characters long. It reads no more of s than it needs, and returns s
+// itself if nothing is to be changed.
 func cleanText(s string, limit int, lines bool) string {
-	out := make([]byte, 0, min(len(s), 4*limit)+8)
+	kept, cut, count := 0, 0, 0 // s[:kept] needs no change, s[:cut] has one character less than limit
+	for ; kept < len(s); count++ {
+		if count == limit-1 {
+			cut = kept
+		}
+		if count == limit {
+			return s[:cut] + "…"
+		}
+		r, size := utf8.DecodeRuneInString(s[kept:])
+		if r != visible(r, lines) || r == utf8.RuneError && size == 1 {
+			return rewriteText(s, kept, count, limit, lines)
+		}
+		kept += size
+	}
+	return s
+}
+
+// rewriteText is cleanText for text whose first kept bytes, count characters and fewer than limit, need no change.
+func rewriteText(s string, kept, count, limit int, lines bool) string {
+	out := append(make([]byte, 0, min(len(s), 4*limit)+8), s[:kept]...)
 	cut := 0 // length of out with one character less than limit
-	count := 0
-	for i := 0; i < len(s); count++ {
+	for i := kept; i < len(s); count++ {
 		if count == limit-1 {
 			cut = len(out)
 		}
@@ -92,21 +121,23 @@ func cleanText(s string, limit int, lines bool) string {
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		i += size
-		switch {
-		case lines && (r == '\n' || r == '\t'):
-		case r < 0x20:
-			r += '␀'
-		case r == 0x7F:
-			r = '␡'
-		case 0x80 <= r && r < 0xA0:
-			r = utf8.RuneError
-		}
-		out = utf8.AppendRune(out, r)
-	}
-	if string(out) == s {
-		return s
+		out = utf8.AppendRune(out, visible(r, lines))
 	}
 	return string(out)
+}
+
+// visible is the character that stands for r in clean text.
+func visible(r rune, lines bool) rune {
+	switch {
+	case lines && (r == '\n' || r == '\t'):
+	case r < 0x20:
+		return r + '␀'
+	case r == 0x7F:
+		return '␡'
+	case 0x80 <= r && r < 0xA0:
+		return utf8.RuneError
+	}
+	return r
 }
 
 func blankText(s string) bool {
@@ -130,12 +161,11 @@ func (c *clamper) enum(s *string, words ...string) {
 }
 
 // form drops what test refuses.
-func (c *clamper) form(s *string, test func([]byte) bool) {
+func (c *clamper) form(s *string, test func(string) bool) {
 	if *s == "" {
 		return
 	}
-	c.buf = append(c.buf[:0], *s...)
-	if !test(c.buf) {
+	if !test(*s) {
 		*s = ""
 	}
 	c.bytes += len(*s)
@@ -145,7 +175,13 @@ func (c *clamper) form(s *string, test func([]byte) bool) {
 // times drops what is no timestamp.
 func (c *clamper) times(all ...*string) {
 	for _, s := range all {
-		c.form(s, isTime)
+		if *s != c.time {
+			c.form(s, isTime[string])
+			c.time = *s
+			continue
+		}
+		c.bytes += len(*s)
+		c.strings++
 	}
 }
 
@@ -158,16 +194,19 @@ func (c *clamper) number(n **int, low, high int) {
 }
 
 // texts clamps each of a list of strings and the list.
-func (c *clamper) texts(list *[]string, count, limit int, ok func([]byte) bool) {
-	if len(*list) == 0 {
-		return
-	}
+func (c *clamper) texts(list *[]string, count, limit int, ok func(string) bool) {
+	good := 0
 	for i := range *list {
-		c.line(&(*list)[i], limit)
+		s := &(*list)[i]
+		c.line(s, limit)
+		if *s != "" && (ok == nil || ok(*s)) {
+			good++
+		}
 	}
-	*list = head(slices.DeleteFunc(*list, func(s string) bool {
-		return s == "" || ok != nil && !ok([]byte(s))
-	}), count)
+	if good < len(*list) {
+		*list = slices.DeleteFunc(*list, func(s string) bool { return s == "" || ok != nil && !ok(s) })
+	}
+	*list = head(*list, count)
 }
 
 // head is the start of list, at most n elements.
@@ -177,8 +216,7 @@ func head[T any](list []T, n int) []T { return list[:min(len(list), n)] }
 func (c *clamper) pairs(m *map[string]string, count, keyLimit, valueLimit int) {
 	clean := len(*m) <= count
 	for k, v := range *m {
-		if len(k) > keyLimit || len(v) > valueLimit || !printable(k) || !printable(v) ||
-			blankText(k) || blankText(v) {
+		if !tidy(k, keyLimit) || !tidy(v, valueLimit) && (len(v) > valueLimit || !printable(v) || blankText(v)) {
 			clean = false
 			break
 		}

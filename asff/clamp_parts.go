@@ -10,18 +10,18 @@ const maxInt32 = 1<<31 - 1
 func (c *clamper) identity(f *Finding) {
 	c.enum(&f.SchemaVersion, SchemaVersion)
 	c.line(&f.ID, maxID)
-	c.form(&f.ProductArn, isProductArn)
+	c.form(&f.ProductArn, isProductArn[string])
 	c.line(&f.ProductName, maxProductName)
 	c.line(&f.CompanyName, maxCompanyName)
 	c.line(&f.Region, maxRegion)
 	c.line(&f.GeneratorID, maxGeneratorID)
-	c.form(&f.AwsAccountID, isAccount)
+	c.form(&f.AwsAccountID, isAccount[string])
 	c.line(&f.AwsAccountName, maxAccountName)
 	c.times(&f.FirstObservedAt, &f.LastObservedAt, &f.CreatedAt, &f.UpdatedAt, &f.ProcessedAt)
 }
 
 func (c *clamper) description(f *Finding) {
-	c.texts(&f.Types, maxTypes, maxTypeLength, isFindingType)
+	c.texts(&f.Types, maxTypes, maxTypeLength, isFindingType[string])
 	c.label(&f.Severity.Label)
 	c.number(&f.Severity.Normalized, 0, 100)
 	c.line(&f.Severity.Original, maxOriginal)
@@ -40,7 +40,7 @@ func (c *clamper) description(f *Finding) {
 		c.related(&p.RelatedFindings)
 		c.label(&p.Severity.Label)
 		c.line(&p.Severity.Original, maxOriginal)
-		c.texts(&p.Types, maxTypes, maxTypeLength, isFindingType)
+		c.texts(&p.Types, maxTypes, maxTypeLength, isFindingType[string])
 	}
 }
 
@@ -90,13 +90,13 @@ func (c *clamper) network(n *Network) {
 		c.number(&n.OpenPortRange.Begin, 0, 65535)
 		c.number(&n.OpenPortRange.End, 0, 65535)
 	}
-	c.form(&n.SourceIpV4, isIPv4)
-	c.form(&n.SourceIpV6, isIPv6)
+	c.form(&n.SourceIpV4, isIPv4[string])
+	c.form(&n.SourceIpV6, isIPv6[string])
 	c.number(&n.SourcePort, 0, 65535)
 	c.line(&n.SourceDomain, maxDomain)
 	c.line(&n.SourceMac, maxText)
-	c.form(&n.DestinationIpV4, isIPv4)
-	c.form(&n.DestinationIpV6, isIPv6)
+	c.form(&n.DestinationIpV4, isIPv4[string])
+	c.form(&n.DestinationIpV6, isIPv6[string])
 	c.number(&n.DestinationPort, 0, 65535)
 	c.line(&n.DestinationDomain, maxDomain)
 }

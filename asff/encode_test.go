@@ -180,4 +180,7 @@ func TestAppendJSONAllocates(t *testing.T) {
 	if got := testing.AllocsPerRun(100, func() { buf = f.AppendJSON(buf[:0]) }); got > 1 {
 		t.Errorf("AppendJSON allocates %v times, at most 1 is allowed", got)
 	}
+	if got := testing.AllocsPerRun(100, f.Clamp); got > 0 {
+		t.Errorf("Clamp allocates %v times where nothing needs clamping, want none", got)
+	}
 }

@@ -1,7 +1,6 @@
 package asff
 
 import (
-	"bytes"
 	"net/netip"
 	"strings"
 )
@@ -14,41 +13,41 @@ type form struct {
 
 func forms() map[string]*form {
 	return map[string]*form{
-		"time": {isTime, `should match format "date-time" (such as 2024-01-04T15:25:10.123Z)`},
-		"ip4":  {isIPv4, `should match format "ipv4"`},
-		"ip6":  {isIPv6, `should match format "ipv6"`},
-		"account": {isAccount,
+		"time": {isTime[[]byte], `should match format "date-time" (such as 2024-01-04T15:25:10.123Z)`},
+		"ip4":  {isIPv4[[]byte], `should match format "ipv4"`},
+		"ip6":  {isIPv6[[]byte], `should match format "ipv6"`},
+		"account": {isAccount[[]byte],
 			`should match pattern "^[0-9]{12}$"`},
-		"arn": {isProductArn,
+		"arn": {isProductArn[[]byte],
 			`should be a product ARN such as arn:aws:securityhub:us-east-1:123456789012:product/123456789012/default`},
-		"class": {isFindingType,
+		"class": {isFindingType[[]byte],
 			`should match pattern "^([^/]+)(/[^/]+){0,2}$" (namespace/category/classifier)`},
 	}
 }
 
 // isTime takes timestamps from the year 1970 on.
-func isTime(value []byte) bool {
+func isTime[T string | []byte](value T) bool {
 	t, err := parseTime(value)
 	return err == nil && t.Year() >= 1970
 }
 
-func isIPv4(value []byte) bool {
+func isIPv4[T string | []byte](value T) bool {
 	addr, err := netip.ParseAddr(string(value))
 	return err == nil && addr.Is4()
 }
 
 // isIPv6 takes IPv4 addresses mapped into IPv6 too, and no zones.
-func isIPv6(value []byte) bool {
+func isIPv6[T string | []byte](value T) bool {
 	addr, err := netip.ParseAddr(string(value))
 	return err == nil && addr.Is6() && addr.Zone() == ""
 }
 
-func isAccount(value []byte) bool {
+func isAccount[T string | []byte](value T) bool {
 	if len(value) != 12 {
 		return false
 	}
-	for _, c := range value {
-		if c < '0' || c > '9' {
+	for i := range len(value) {
+		if value[i] < '0' || value[i] > '9' {
 			return false
 		}
 	}
@@ -57,18 +56,19 @@ func isAccount(value []byte) bool {
 
 // isProductArn takes arn:PARTITION:securityhub:REGION:[ACCOUNT]:product/COMPANY/PRODUCT of 12 to 2048 bytes. Partners'
 // products have no account.
-func isProductArn(value []byte) bool {
+func isProductArn[T string | []byte](value T) bool {
 	if len(value) < minProductArn || len(value) > maxProductArn {
 		return false
 	}
-	parts := strings.SplitN(string(value), ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[1] == "" || parts[2] != "securityhub" || parts[3] == "" {
+	arn, ok := strings.CutPrefix(string(value), "arn:")
+	partition, arn, _ := strings.Cut(arn, ":")
+	service, arn, _ := strings.Cut(arn, ":")
+	region, arn, _ := strings.Cut(arn, ":")
+	account, product, colons := strings.Cut(arn, ":")
+	if !ok || !colons || partition == "" || service != "securityhub" || region == "" || account != "" && !isAccount(account) {
 		return false
 	}
-	if parts[4] != "" && !isAccount([]byte(parts[4])) {
-		return false
-	}
-	product, ok := strings.CutPrefix(parts[5], "product/")
+	product, ok = strings.CutPrefix(product, "product/")
 	company, name, _ := strings.Cut(product, "/")
 	return ok && company != "" && name != ""
 }
@@ -76,12 +76,16 @@ func isProductArn(value []byte) bool {
 // isFindingType takes one to three parts between slashes, none empty. The namespaces that AWS documents (Software
 // and Configuration Checks, TTPs, Effects, Unusual Behaviors, Sensitive Data Identifications) are not enforced,
 // because Security Hub does not enforce them and scanners rely on that.
-func isFindingType(value []byte) bool {
-	if blank(value) || bytes.Count(value, []byte{'/'}) > 2 {
+func isFindingType[T string | []byte](value T) bool {
+	if blank(value) || value[len(value)-1] == '/' {
 		return false
 	}
-	for part := range bytes.SplitSeq(value, []byte{'/'}) {
-		if len(part) == 0 {
+	slashes := 0
+	for i := range len(value) {
+		if value[i] != '/' {
+			continue
+		}
+		if slashes++; slashes > 2 || i == 0 || value[i-1] == '/' {
 			return false
 		}
 	}
@@ -89,6 +93,6 @@ func isFindingType(value []byte) bool {
 }
 
 // blank reports whether there is nothing but white space, which AWS's pattern .*\S.* refuses.
-func blank(value []byte) bool {
-	return len(value) == 0 || value[0] <= ' ' && len(bytes.TrimSpace(value)) == 0
+func blank[T string | []byte](value T) bool {
+	return len(value) == 0 || value[0] <= ' ' && strings.TrimSpace(string(value)) == ""
 }

@@ -49,6 +49,10 @@ func (w *writer) pairs(name string, m map[string]string) {
 }
 
 func (w *writer) pair(p *sortedPair) {
+	if plainText(p.key) && plainText(p.value) {
+		w.plainMember(p.key, p.value)
+		return
+	}
 	w.element()
 	w.dst = appendString(w.dst, p.key)
 	w.dst = append(w.dst, ':')

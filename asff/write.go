@@ -2,6 +2,7 @@ package asff
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -33,20 +34,41 @@ func (w *writer) element() {
 
 // name starts a member whose name needs no escapes.
 func (w *writer) name(name string) {
-	if w.comma {
-		w.dst = append(w.dst, ',')
-	}
-	w.comma = true
-	w.dst = append(w.dst, '"')
-	w.dst = append(w.dst, name...)
-	w.dst = append(w.dst, '"', ':')
+	w.element()
+	w.dst = append(appendQuoted(w.dst, name), ':')
 }
 
 func (w *writer) text(name, value string) {
-	if value != "" {
+	switch {
+	case value == "":
+	case plainText(value):
+		w.plainMember(name, value)
+	default:
 		w.name(name)
 		w.dst = appendString(w.dst, value)
 	}
+}
+
+// plainMember writes a member whose name and value need no escapes: ,"NAME":"VALUE" in one go.
+func (w *writer) plainMember(name, value string) {
+	n := len(w.dst)
+	most := len(name) + len(value) + len(`,"":""`)
+	dst := slices.Grow(w.dst, most)
+	to := dst[n : n+most]
+	if !w.comma {
+		to, most = to[:most-1], most-1
+	} else {
+		to[0] = ','
+		to = to[1:]
+	}
+	w.comma = true
+	w.dst = dst[:n+most]
+	to[0] = '"'
+	copy(to[1:], name)
+	to = to[1+len(name):]
+	to[0], to[1], to[2] = '"', ':', '"'
+	copy(to[3:], value)
+	to[3+len(value)] = '"'
 }
 
 func (w *writer) int(name string, value *int) {
@@ -100,18 +122,23 @@ func (w *writer) texts(name string, values []string) {
 
 const hexDigits = "0123456789abcdef"
 
+// appendQuoted appends s with quotes around it.
+func appendQuoted(dst []byte, s string) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, len(s)+3)[:n+len(s)+2] // a colon or comma follows
+	dst[n] = '"'
+	copy(dst[n+1:], s)
+	dst[n+1+len(s)] = '"'
+	return dst
+}
+
 // appendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD, one for each bad byte.
 func appendString(dst []byte, s string) []byte {
+	if plainText(s) { // nearly always
+		return appendQuoted(dst, s)
+	}
 	dst = append(dst, '"')
-	start := 0
-	i := plainJSONText(s)
-	for i < len(s) && !stringStop[s[i]] && s[i] < utf8.RuneSelf {
-		i++
-	}
-	if i == len(s) { // nearly always
-		dst = append(dst, s...)
-		return append(dst, '"')
-	}
+	start, i := 0, 0
 	for i < len(s) {
 		c := s[i]
 		if c < utf8.RuneSelf {

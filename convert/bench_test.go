@@ -11,12 +11,12 @@ import (
 // sample is an alert of the usual size, of a pod.
 const sample = `{"hostname":"node-1","output":"02:25:48.706460373: Error File below /etc opened for writing | file=/etc/app.conf pcmdline=bash /opt/job.sh gparent=containerd-shim ggparent=<NA> gggparent=<NA> evt_type=openat user=root user_uid=0 user_loginuid=-1 process=touch proc_exepath=/usr/bin/touch parent=bash command=touch /etc/app.conf terminal=0 container_id=ee5e154fac58","output_fields":{"container.id":"ee5e154fac58","container.image.repository":"registry.example.com/shop/payments-api","container.image.tag":"1.4.2","container.name":"payments-api","evt.time":1795227948706460373,"evt.type":"openat","fd.name":"/etc/app.conf","k8s.ns.name":"shop","k8s.pod.name":"payments-api-6d4cf56db6-x2v9k","proc.aname[2]":"containerd-shim","proc.aname[3]":null,"proc.cmdline":"touch /etc/app.conf","proc.exepath":"/usr/bin/touch","proc.name":"touch","proc.pcmdline":"bash /opt/job.sh","proc.pname":"bash","proc.tty":0,"user.loginuid":-1,"user.name":"root","user.uid":0},"priority":"Error","rule":"Write below etc","source":"syscall","tags":["T1098","container","filesystem","host","maturity_sandbox","mitre_persistence"],"time":"2026-11-21T02:25:48.706460373Z"}`
 
-// TestAllocations sets the ceiling of one conversion; the finding is about 40 of them, its map three.
+// TestAllocations sets the ceiling of one conversion; the finding's maps are about half of them.
 func TestAllocations(t *testing.T) {
 	c := converter(t, Config{Remediation: shipped(t)})
 	a := parse(t, sample)
-	if got := testing.AllocsPerRun(100, func() { c.Convert(a, origin) }); got > 45 {
-		t.Errorf("Convert allocates %v times, want at most 45", got)
+	if got := testing.AllocsPerRun(100, func() { c.Convert(a, origin) }); got > 14 {
+		t.Errorf("Convert allocates %v times, want at most 14", got)
 	}
 }
 

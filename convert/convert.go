@@ -4,8 +4,9 @@
 // same for lines of text.
 //
 // Conversion is pure: the same alert, origin and Config give the same finding, byte for byte, on every machine and in
-// every order. It reads no clock, disk or network, and keeps nothing between alerts. All times are the event's, and the
-// Id is made of what the finding is about, so that a repeat is the same finding (docs/design/0002-finding-identity.md).
+// every order. It reads no clock, disk or network. A Converter remembers what it made of a rule's name and tags and of an
+// origin, within bounds, which only saves time. All times are the event's, and the Id is made of what the finding is
+// about, so that a repeat is the same finding (docs/design/0002-finding-identity.md).
 //
 // It never fails: whatever an alert lacks, the finding lacks too, and what does not fit is cut or left out as stated
 // here and at asff.Finding.Clamp. Null, "<NA>" and empty fields are left out. docs/conversion.md is the description for
@@ -55,7 +56,10 @@ type Converter struct {
 	productArn  string
 	eksClusters []string
 	types       typeTable
-	fields      map[string]fieldInfo
+	fields      map[string]*fieldInfo
+
+	rules   cache[string, ruleFacts]
+	origins cache[falco.Origin, originFacts]
 }
 
 // New makes a Converter. The maps and slices of cfg must not be changed afterwards.
@@ -77,66 +81,78 @@ func New(cfg Config) (*Converter, error) {
 // only read; the finding shares strings with it.
 func (c *Converter) Convert(a *falco.Alert, o falco.Origin) *asff.Finding {
 	var v view
-	v.read(a, c.fields)
-	var s subject
+	s := subject{rule: c.rule(a)}
+	s.text.b.Grow(composedBytes)
+	v.read(a, c.fields, s.rule.fields)
 	s.find(c, &v, o)
-	when := string(falco.AppendTime(make([]byte, 0, len("2006-01-02T15:04:05.000000000Z")), eventTimeOf(a)))
-	label := c.severity.Label(a.Rule, a.Priority)
-	types := c.types.of(a.Tags, s.place())
-	f := &asff.Finding{
-		SchemaVersion: asff.SchemaVersion,
-		ID:            c.id(&v, &s),
-		ProductArn:    c.product(&s),
-		ProductName:   ProductName,
-		CompanyName:   CompanyName,
-		Region:        s.region,
-		GeneratorID:   "falco/" + a.Rule,
-		AwsAccountID:  s.account,
-		Types:         types,
 
-		FirstObservedAt: when,
-		LastObservedAt:  when,
-		CreatedAt:       when,
-		UpdatedAt:       when,
-
-		Severity:    asff.Severity{Label: label, Original: a.Priority.String()},
-		Title:       a.Rule,
-		Description: description(a),
-		Process:     process(&v),
-		Network:     network(&v, &s.connection),
-		Resources:   c.resources(&v, &s),
-		RecordState: "ACTIVE",
-		Workflow:    asff.Workflow{Status: "NEW"},
-		FindingProviderFields: &asff.FindingProviderFields{
-			Severity: asff.ProviderSeverity{Label: label, Original: a.Priority.String()},
-			Types:    slices.Clone(types),
-		},
-	}
-	if n, ok := asff.SeverityNormalized(label); ok {
-		f.Severity.Normalized = &n
-	}
-	f.Remediation.Recommendation = c.remediation.recommend(a)
+	p := new(parts)
+	f := &p.finding
+	f.SchemaVersion = asff.SchemaVersion
+	f.ID = s.id(&v)
+	f.ProductArn, f.ProductName, f.CompanyName = s.productArn, ProductName, CompanyName
+	f.Region, f.AwsAccountID = s.region, s.account
+	f.GeneratorID = s.rule.generator
+	when := s.text.of(falco.AppendTime(make([]byte, 0, len("2006-01-02T15:04:05.000000000Z")), eventTimeOf(a)))
+	f.FirstObservedAt, f.LastObservedAt, f.CreatedAt, f.UpdatedAt = when, when, when, when
+	p.normalized = s.rule.normalized
+	f.Severity = asff.Severity{Label: s.rule.label, Normalized: &p.normalized, Original: a.Priority.String()}
+	f.Title = a.Rule
+	f.Description = description(a)
+	f.Remediation.Recommendation = s.rule.advice
+	f.Process = process(&v, &p.process)
+	f.Network = network(&v, &s.connection)
+	f.Resources = resources(&v, &s)
+	f.RecordState, f.Workflow.Status = "ACTIVE", "NEW"
+	f.FindingProviderFields = &p.provider
+	f.FindingProviderFields.Severity = asff.ProviderSeverity{Label: s.rule.label, Original: a.Priority.String()}
+	known := s.rule.types[s.place()] // the finding's are its own: it may be changed
+	n := len(known)
+	types := append(append(make([]string, 0, 2*n), known...), known...)
+	f.Types, f.FindingProviderFields.Types = types[:n:n], types[n:]
 	f.ProductFields = productFields(&v, &s)
 	f.Clamp()
 	return f
 }
 
-// eventTimeOf is the alert's time. The format knows the years 1970 to 9999; Parse lets no others through.
-func eventTimeOf(a *falco.Alert) time.Time {
-	switch year := a.Time.UTC().Year(); {
-	case year < 1970:
-		return time.Unix(0, 0)
-	case year > 9999:
-		return time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
-	}
-	return a.Time
+// parts are those of a finding that nearly all have, in one allocation.
+type parts struct {
+	finding    asff.Finding
+	provider   asff.FindingProviderFields
+	process    asff.Process
+	normalized int
 }
 
-func (c *Converter) product(s *subject) string {
-	if c.productArn != "" {
-		return c.productArn
+// composer makes strings of parts, all in one allocation as far as there is room.
+type composer struct{ b strings.Builder }
+
+// composedBytes is room for what is composed for most alerts: Id, time, image, and the names of workload and resources.
+const composedBytes = 448
+
+func (c *composer) join(parts ...string) string {
+	start := c.b.Len()
+	for _, part := range parts {
+		c.b.WriteString(part)
 	}
-	return "arn:" + s.partition + ":securityhub:" + s.region + ":" + s.account + ":product/" + s.account + "/default"
+	return c.b.String()[start:]
+}
+
+func (c *composer) of(text []byte) string {
+	start := c.b.Len()
+	c.b.Write(text)
+	return c.b.String()[start:]
+}
+
+// eventTimeOf is the alert's time. The format knows the years 1970 to 9999; Parse lets no others through.
+func eventTimeOf(a *falco.Alert) time.Time {
+	const lastSecond = 253402300799 // of the year 9999
+	switch seconds := a.Time.Unix(); {
+	case seconds < 0:
+		return time.Unix(0, 0)
+	case seconds > lastSecond:
+		return time.Unix(lastSecond, 0)
+	}
+	return a.Time
 }
 
 // description is the output text; an alert without one is described by its rule.

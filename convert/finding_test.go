@@ -135,8 +135,10 @@ func TestTaxonomy(t *testing.T) {
 		"Unusual Behaviors/User,Unusual Behaviors/VM,Unusual Behaviors/Container,Unusual Behaviors/Serverless,Unusual Behaviors/Process,Unusual Behaviors/Database,Unusual Behaviors/Data,Effects", ",")
 	table := newTypeTable()
 	var all []string
-	for _, one := range table.types {
-		all = append(all, one)
+	for tactic := range table.categories {
+		for technique := range table.names {
+			all = append(all, table.build(tactic, technique))
+		}
 	}
 	for _, one := range table.behaviours {
 		all = append(all, one)

@@ -106,17 +106,13 @@ const idVersion = "1"
 // distinguishing field that is known its name and its stable value, each with its length before it (4 bytes,
 // big-endian). It must be a cryptographic hash: file names are chosen by attackers, and one who could make a harmless
 // finding with the Id of a harmful one would have it suppressed beforehand.
-func (c *Converter) id(v *view, s *subject) string {
+func (s *subject) id(v *view) string {
 	var stack [1024]byte
-	h := appendSized(stack[:0], idVersion)
-	for _, part := range [...]string{s.partition, s.region, s.account, s.cluster, v.alert.Rule, s.workload.class, s.workload.namespace, s.workload.name, s.workload.image} {
+	h := append(stack[:0], s.hashed...)
+	for _, part := range [...]string{v.alert.Rule, s.workload.class, s.workload.namespace, s.workload.name, s.workload.image} {
 		h = appendSized(h, part)
 	}
-	fields, ok := c.identity.Rules[v.alert.Rule]
-	if !ok {
-		fields = c.identity.Default
-	}
-	for _, name := range fields {
+	for _, name := range s.rule.identity {
 		value := s.distinguishing(v, name)
 		if value == "" {
 			continue
@@ -130,17 +126,13 @@ func (c *Converter) id(v *view, s *subject) string {
 	sum := blake2b.Sum256(h)
 
 	var text [512]byte
-	id := append(text[:0], "falco/"...)
-	for _, part := range [...]string{s.partition, s.region, s.account, s.cluster} {
-		id = append(appendReadable(id, part, 40), '/')
-	}
-	id = append(appendSlug(id, v.alert.Rule, 80), '/')
+	id := append(append(append(text[:0], s.originFacts.id...), s.rule.slug...), '/')
 	id = append(append(id, s.workload.class...), '/')
 	if s.workload.class == "k8s" {
 		id = append(appendReadable(id, s.workload.namespace, 63), '/')
 	}
 	id = append(appendReadable(id, s.workload.name, 80), '/')
-	return string(hex.AppendEncode(id, sum[:16]))
+	return s.text.of(hex.AppendEncode(id, sum[:16]))
 }
 
 // distinguishing returns the value of a field that an Identity names.
@@ -202,38 +194,34 @@ func appendSlug(dst []byte, s string, limit int) []byte {
 
 // subject is what conversion found out about an alert before it writes the finding.
 type subject struct {
-	partition, region, account, cluster string
+	*originFacts
+	rule *ruleFacts
+	text composer
 
-	eksARN     string // of the cluster, "" if it is not known to be an EKS cluster
 	container  bool
 	workload   workload
+	display    string // the workload as people call it: "deployment/payments-api"
 	connection connection
 	target     string // the file, or the remote endpoint, as it was
 	process    string
 	image      string // repository:tag
 }
 
-// find fills an empty subject.
+// find fills a subject that has its rule.
 func (s *subject) find(c *Converter, v *view, o falco.Origin) {
-	s.partition, s.region, s.account, s.cluster = o.Partition(), o.Region, o.Account, o.Cluster
-	if !isRegion(s.region) {
-		s.region = DefaultRegion
+	if o.Cluster == "" || o.Cluster == notAvailable {
+		o.Cluster = v.get(clusterName)
 	}
-	if len(s.account) != 12 || !isDigits(s.account) {
-		s.account = DefaultAccount
-	}
-	if s.cluster == "" || s.cluster == notAvailable {
-		s.cluster = v.get(clusterName)
-	}
-	s.cluster, s.eksARN = c.eks(s)
+	s.originFacts = c.origin(o)
 	s.container = v.inContainer()
 	s.workload = workloadOf(v)
+	s.display = s.text.join(s.workload.kind, "/", s.workload.name)
 	s.connection = connectionOf(v)
 	if s.target = s.connection.endpoint(); s.target == "" {
 		s.target = fileOf(v)
 	}
 	s.process = v.first(procExePath, procExe, procName)
-	s.image = imageName(v)
+	s.image = s.imageName(v)
 }
 
 // isRegion reports whether s can be a Region's name, which stands in ARNs.
@@ -252,7 +240,7 @@ func (s *subject) place() place {
 }
 
 // eks returns the cluster's name, and its ARN if it is known to run on EKS.
-func (c *Converter) eks(s *subject) (name, arn string) {
+func (c *Converter) eks(s *originFacts) (name, arn string) {
 	if strings.HasPrefix(s.cluster, "arn:") {
 		if _, name, ok := strings.Cut(s.cluster, ":cluster/"); ok && strings.Contains(s.cluster, ":eks:") {
 			return name, s.cluster

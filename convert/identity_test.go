@@ -128,9 +128,9 @@ func TestWorkload(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var v view
-			v.read(alert(t, "R", tt.fields), fieldTable())
+			v.read(alert(t, "R", tt.fields), fieldTable(), nil)
 			w := workloadOf(&v)
-			if got := w.class + " " + w.namespace + " " + w.display(); got != tt.want {
+			if got := w.class + " " + w.namespace + " " + w.kind + "/" + w.name; got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

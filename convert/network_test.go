@@ -72,7 +72,7 @@ func TestFileOf(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var v view
-		v.read(alert(t, "R", tt.fields), fieldTable())
+		v.read(alert(t, "R", tt.fields), fieldTable(), nil)
 		if got := fileOf(&v); got != tt.want {
 			t.Errorf("file of %s = %q, want %q", tt.fields, got, tt.want)
 		}

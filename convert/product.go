@@ -17,56 +17,60 @@ const maxFields = 50
 // "eyrie/omitted" counts them.
 func productFields(v *view, s *subject) map[string]string {
 	a, w := v.alert, &s.workload
-	count := 0
-	v.eachKept(func(string, *falco.Field) { count++ })
-	m := make(map[string]string, min(13+count, maxFields))
-	put := func(key, value string) {
-		if value != "" && value != notAvailable {
-			m[key] = value
+	own := [...]struct{ key, value string }{
+		{"eyrie/rule", a.Rule}, {"eyrie/priority", a.Priority.String()}, {"eyrie/source", a.Source},
+		{"eyrie/tags", s.rule.tagList}, {"eyrie/cluster", s.cluster}, {"eyrie/namespace", w.namespace}, {"eyrie/pod", w.pod},
+		{"eyrie/workload", s.display}, {"eyrie/image", s.image}, {"eyrie/host", v.host()}, {"eyrie/process", s.process},
+		{"eyrie/target", s.target}, {"falco/uuid", a.UUID},
+	}
+	size := 0
+	for i := range own {
+		if own[i].value == notAvailable {
+			own[i].value = ""
+		}
+		if own[i].value != "" {
+			size++
 		}
 	}
-	put("eyrie/rule", a.Rule)
-	put("eyrie/priority", a.Priority.String())
-	put("eyrie/source", a.Source)
-	put("eyrie/tags", strings.Join(a.Tags, ","))
-	put("eyrie/cluster", s.cluster)
-	put("eyrie/namespace", w.namespace)
-	put("eyrie/pod", w.pod)
-	put("eyrie/workload", w.display())
-	put("eyrie/image", s.image)
-	put("eyrie/host", v.host())
-	put("eyrie/process", s.process)
-	put("eyrie/target", s.target)
-	put("falco/uuid", a.UUID)
-
-	room := maxFields - len(m)
-	if count <= room {
-		v.eachKept(func(key string, f *falco.Field) { m[key] = f.Value.Text })
-		return m
+	var room [64]keptField
+	kept := v.appendKept(room[:0])
+	m := make(map[string]string, min(size+len(kept), maxFields)) // no larger than needed: that would cost more than all else here
+	for i := range own {
+		if own[i].value != "" {
+			m[own[i].key] = own[i].value
+		}
 	}
-	room-- // for the count
-	kept := make([]*falco.Field, 0, count)
-	v.eachKept(func(_ string, f *falco.Field) { kept = append(kept, f) })
-	slices.SortFunc(kept, func(a, b *falco.Field) int {
-		return cmp.Or(cmp.Compare(rank(a.Name), rank(b.Name)), strings.Compare(a.Name, b.Name))
-	})
-	for _, f := range kept[:room] {
-		m["falco/"+f.Name] = f.Value.Text
+	if free := maxFields - len(m); len(kept) > free {
+		free-- // for the count
+		slices.SortFunc(kept, func(a, b keptField) int {
+			return cmp.Or(cmp.Compare(rank(a.field.Name), rank(b.field.Name)), strings.Compare(a.field.Name, b.field.Name))
+		})
+		m["eyrie/omitted"] = strconv.Itoa(len(kept) - free)
+		kept = kept[:free]
 	}
-	put("eyrie/omitted", strconv.Itoa(count-room))
+	for i := range kept {
+		m[kept[i].key] = kept[i].field.Value.Text
+	}
 	return m
 }
 
-// eachKept calls f with the key and value of every field that has a value and no other place in the finding.
-func (v *view) eachKept(f func(key string, field *falco.Field)) {
+// keptField is a field that goes to ProductFields, and its key there.
+type keptField struct {
+	key   string
+	field *falco.Field
+}
+
+// appendKept appends every field that has a value and no other place in the finding.
+func (v *view) appendKept(kept []keptField) []keptField {
 	fields, extra := v.alert.Fields, v.alert.Extra
-	names := map[string]bool{}
+	var names map[string]bool
 	if len(extra) > 0 {
+		names = make(map[string]bool, len(fields))
 		for i := range fields {
 			names[fields[i].Name] = true
 		}
 	}
-	for i, info := range v.info {
+	for i := range len(extra) + len(fields) {
 		var field *falco.Field
 		if i < len(extra) {
 			// Falco's "message" is the Description; of a name that stands in both the output field counts.
@@ -76,14 +80,17 @@ func (v *view) eachKept(f func(key string, field *falco.Field)) {
 		} else {
 			field = &fields[i-len(extra)]
 		}
-		if field.Value.Text == "" || field.Value.IsNA() || field.Name == "" || v.used[info.slot] {
+		info := v.infoOf(i, field)
+		if v.used[info.slot] || field.Value.Text == "" || field.Value.IsNA() || field.Name == "" {
 			continue
 		}
-		if info.key == "" {
-			info.key = "falco/" + field.Name
+		key := info.key
+		if key == "" {
+			key = "falco/" + field.Name
 		}
-		f(info.key, field)
+		kept = append(kept, keptField{key, field})
 	}
+	return kept
 }
 
 // rank orders fields by how much they tell when there are too many: lineage, process and user, file and arguments,

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/eyrie-sec/eyrie/asff"
-	"github.com/eyrie-sec/eyrie/falco"
 )
 
 // Remediation says what to do about findings. etc/remediation.yaml, which ships with Eyrie, has this form.
@@ -19,15 +18,15 @@ type Advice struct {
 	URL  string `yaml:"url" json:"url"`
 }
 
-// recommend returns the advice for an alert. Where the advice has no URL, the page of the alert's first technique in
-// ATT&CK is it.
-func (r *Remediation) recommend(a *falco.Alert) asff.Recommendation {
-	advice, ok := r.Rules[a.Rule]
+// recommend returns the advice for an alert of that rule with those tags. Where the advice has no URL, the page of the
+// first technique in ATT&CK is it.
+func (r *Remediation) recommend(rule string, tags []string) asff.Recommendation {
+	advice, ok := r.Rules[rule]
 	if !ok {
 		advice = r.Default
 	}
 	if advice.URL == "" && advice.Text != "" {
-		for _, tag := range a.Tags {
+		for _, tag := range tags {
 			if isTechnique(tag) {
 				advice.URL = "https://attack.mitre.org/techniques/" + strings.Replace(tag, ".", "/", 1) + "/"
 				break

@@ -11,33 +11,70 @@ import (
 
 // resources writes what the finding is about, the most specific thing first: the container, the Kubernetes workload, the
 // ECS task, the clusters, the host. There is always one.
-func (c *Converter) resources(v *view, s *subject) []asff.Resource {
-	all := make([]asff.Resource, 0, 4)
-	add := func(kind, id string, details *asff.ResourceDetails) {
-		all = append(all, asff.Resource{Type: kind, ID: id, Partition: s.partition, Region: s.region, Details: details})
-	}
-	if s.container && v.first(containerID, containerName, containerImage, containerImageRepository) != "" {
-		add("Container", c.containerID(v, s), &asff.ResourceDetails{Container: container(v, s)})
+func resources(v *view, s *subject) []asff.Resource {
+	l := newResourceList(v, s)
+	if l.container {
+		l.detailed("Container", s.containerResource(v)).Container = container(v, s)
 	}
 	if s.workload.class == "k8s" {
-		add("Other", "k8s/"+orDash(s.cluster)+"/"+orDash(s.workload.namespace)+"/"+s.workload.display(), &asff.ResourceDetails{Other: kubernetes(v, s)})
+		id := s.text.join("k8s/", orDash(s.cluster), "/", orDash(s.workload.namespace), "/", s.display)
+		l.detailed("Other", id).Other = kubernetes(v, s)
 	}
-	ecs(v, s, add)
+	ecs(v, s, &l)
 	if s.eksARN != "" {
-		add("AwsEksCluster", s.eksARN, &asff.ResourceDetails{AwsEksCluster: &asff.AwsEksCluster{Arn: s.eksARN, Name: s.cluster}})
+		l.detailed("AwsEksCluster", s.eksARN).AwsEksCluster = &asff.AwsEksCluster{Arn: s.eksARN, Name: s.cluster}
 	}
 	host := v.host()
 	v.markPlaces(s, host)
 	if id := v.get(instanceID); isInstanceID(id) {
 		v.used[instanceID] = true
-		add("AwsEc2Instance", "arn:"+s.partition+":ec2:"+s.region+":"+s.account+":instance/"+id, nil)
+		l.add("AwsEc2Instance", s.text.join("arn:", s.partition, ":ec2:", s.region, ":", s.account, ":instance/", id))
 	} else if host != "" {
-		add("Other", "host/"+host, &asff.ResourceDetails{Other: map[string]string{"Hostname": host}})
+		l.detailed("Other", s.text.join("host/", host)).Other = map[string]string{"Hostname": host}
 	}
-	if len(all) == 0 {
-		add("Other", s.workload.class+"/"+s.workload.name, nil)
+	if len(l.all) == 0 {
+		l.add("Other", s.text.join(s.workload.class, "/", s.workload.name))
 	}
-	return all
+	return l.all
+}
+
+// resourceList is a list of resources in the making.
+type resourceList struct {
+	partition string
+	region    string
+	all       []asff.Resource
+	details   []asff.ResourceDetails // what all points to
+	container bool                   // the first resource is to be the container
+}
+
+// newResourceList makes a list with room for what nearly every finding has: container, workload and host.
+func newResourceList(v *view, s *subject) resourceList {
+	l := resourceList{partition: s.partition, region: s.region, container: s.container && v.first(containerID, containerName, containerImage, containerImageRepository) != ""}
+	size := 1
+	if l.container {
+		size++
+	}
+	if s.workload.class == "k8s" {
+		size++
+	}
+	l.all, l.details = make([]asff.Resource, 0, size), make([]asff.ResourceDetails, size)
+	return l
+}
+
+func (l *resourceList) add(kind, id string) {
+	l.all = append(l.all, asff.Resource{Type: kind, ID: id, Partition: l.partition, Region: l.region})
+}
+
+// detailed adds a resource and returns its details, to be filled in.
+func (l *resourceList) detailed(kind, id string) *asff.ResourceDetails {
+	if len(l.details) == 0 {
+		l.details = make([]asff.ResourceDetails, 1)
+	}
+	details := &l.details[0]
+	l.details = l.details[1:]
+	l.add(kind, id)
+	l.all[len(l.all)-1].Details = details
+	return details
 }
 
 // markPlaces marks fields that only repeat what the finding says elsewhere: its time, host and cluster, and that the
@@ -59,8 +96,8 @@ func orDash(s string) string {
 	return s
 }
 
-// containerID is a name for the container that a restart does not change; the runtime's own id is in ProductFields.
-func (c *Converter) containerID(v *view, s *subject) string {
+// containerResource is a name for the container that a restart does not change; the runtime's own id is in ProductFields.
+func (s *subject) containerResource(v *view) string {
 	w := &s.workload
 	name := w.container
 	if name == "" {
@@ -68,11 +105,11 @@ func (c *Converter) containerID(v *view, s *subject) string {
 	}
 	switch w.class {
 	case "k8s":
-		return "container/" + orDash(s.cluster) + "/" + orDash(w.namespace) + "/" + w.name + "/" + name
+		return s.text.join("container/", orDash(s.cluster), "/", orDash(w.namespace), "/", w.name, "/", name)
 	case "ecs":
-		return "container/" + orDash(lastPart(v.get(ecsCluster), '/')) + "/" + w.name + "/" + name
+		return s.text.join("container/", orDash(lastPart(v.get(ecsCluster), '/')), "/", w.name, "/", name)
 	}
-	return "container/" + w.image + "/" + name
+	return s.text.join("container/", w.image, "/", name)
 }
 
 func container(v *view, s *subject) *asff.Container {
@@ -105,16 +142,16 @@ func container(v *view, s *subject) *asff.Container {
 }
 
 // imageName is the image as one writes it: repository:tag, or repository@digest where there is no tag.
-func imageName(v *view) string {
+func (s *subject) imageName(v *view) string {
 	repository := v.get(containerImageRepository)
 	if repository == "" {
 		return v.get(containerImage)
 	}
 	if tag := v.get(containerImageTag); tag != "" {
-		return repository + ":" + tag
+		return s.text.join(repository, ":", tag)
 	}
 	if digest := v.get(containerImageDigest); digest != "" {
-		return repository + "@" + digest
+		return s.text.join(repository, "@", digest)
 	}
 	return repository
 }
@@ -169,7 +206,7 @@ func kubernetes(v *view, s *subject) map[string]string {
 }
 
 // ecs writes the ECS task and cluster as far as they are known.
-func ecs(v *view, s *subject, add func(kind, id string, details *asff.ResourceDetails)) {
+func ecs(v *view, s *subject, l *resourceList) {
 	labels := v.get(containerLabels)
 	either := func(slot slot, key string) string {
 		v.used[slot] = true
@@ -193,12 +230,12 @@ func ecs(v *view, s *subject, add func(kind, id string, details *asff.ResourceDe
 			d.TaskDefinitionArn = "arn:" + s.partition + ":ecs:" + s.region + ":" + s.account + ":task-definition/" + definition
 		}
 		v.used[ecsTaskDefinition] = true
-		add("AwsEcsTask", task, &asff.ResourceDetails{AwsEcsTask: d})
+		l.detailed("AwsEcsTask", task).AwsEcsTask = d
 	} else {
 		v.used[ecsTask] = false
 	}
 	if cluster != "" {
-		add("AwsEcsCluster", clusterARN, &asff.ResourceDetails{AwsEcsCluster: &asff.AwsEcsCluster{ClusterArn: clusterARN, ClusterName: lastPart(cluster, '/')}})
+		l.detailed("AwsEcsCluster", clusterARN).AwsEcsCluster = &asff.AwsEcsCluster{ClusterArn: clusterARN, ClusterName: lastPart(cluster, '/')}
 	}
 }
 
@@ -207,15 +244,13 @@ func isInstanceID(s string) bool {
 	return (len(s) == 10 || len(s) == 19) && strings.HasPrefix(s, "i-") && isHex(s[2:])
 }
 
-// process writes the finding's Process; nil if nothing is known of one.
-func process(v *view) *asff.Process {
-	p := &asff.Process{
-		Name:       v.take(procName),
-		Path:       v.take(procExePath),
-		Pid:        v.pid(procPid),
-		ParentPid:  v.pid(procPpid),
-		LaunchedAt: eventTime(v.get(procStart)),
-	}
+// process fills in the finding's empty Process and returns it, nil if nothing is known of one.
+func process(v *view, p *asff.Process) *asff.Process {
+	p.Name = v.take(procName)
+	p.Path = v.take(procExePath)
+	p.Pid = v.pid(procPid)
+	p.ParentPid = v.pid(procPpid)
+	p.LaunchedAt = eventTime(v.get(procStart))
 	v.used[procStart] = p.LaunchedAt != ""
 	if p.Name == "" && p.Path == "" && p.Pid == nil && p.ParentPid == nil {
 		return nil

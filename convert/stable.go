@@ -21,6 +21,9 @@ import "strings"
 // weighs the two.
 func appendStable(dst []byte, s string) []byte {
 	temporary := isTemporary(s)
+	if !temporary && isPlainText(s) {
+		return append(dst, s...)
+	}
 	element := 0 // where the path element begins
 	for i := 0; i < len(s); {
 		if !isWordByte(s[i]) {
@@ -59,8 +62,33 @@ func appendStable(dst []byte, s string) []byte {
 	return dst
 }
 
+// isPlainText reports whether s, if not temporary, has no volatile parts for sure: all of them have digits or capitals,
+// or begin with eight or more letters that are hexadecimal digits.
+func isPlainText(s string) bool {
+	hex := 0 // how many hexadecimal digits the word at hand begins with; -1 if another letter follows
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isDigit(c), c >= 'A' && c <= 'Z':
+			return false
+		case c < 'a' || c > 'z':
+			if hex >= 8 {
+				return false
+			}
+			hex = 0
+		case c > 'f':
+			hex = -1
+		case hex >= 0:
+			hex++
+		}
+	}
+	return hex < 8
+}
+
 // stable is appendStable for a name; it allocates only if something is replaced.
 func stable(name string) string {
+	if isPlainText(name) && !isTemporary(name) {
+		return name
+	}
 	var stack [128]byte
 	text := appendStable(stack[:0], name)
 	if string(text) == name {

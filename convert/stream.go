@@ -39,6 +39,32 @@ type badLine struct {
 	err  error
 }
 
+// buffers are buffers to be used again. Their number is bounded by the channel's capacity.
+type buffers chan []byte
+
+// get returns an empty buffer with room for size bytes or more.
+func (f buffers) get(size int) []byte {
+	select {
+	case b := <-f:
+		if cap(b) >= size {
+			return b[:0]
+		}
+	default:
+	}
+	return make([]byte, 0, size)
+}
+
+// put takes a buffer that nobody uses any more. Those that a long line made large are left to the collector.
+func (f buffers) put(b []byte) {
+	if cap(b) == 0 || cap(b) > 16*batchBytes {
+		return
+	}
+	select {
+	case f <- b:
+	default:
+	}
+}
+
 // Stream reads one alert a line and writes one finding a line, in the same order. Blank lines are passed over. For a line
 // that is no alert, or is longer than falco.MaxRecord, onBad is called with its number, from 1, and the reason, in
 // order and never concurrently; the others are converted all the same. Lines are converted on all processors.
@@ -48,11 +74,14 @@ func Stream(ctx context.Context, r io.Reader, w io.Writer, c *Converter, o falco
 	ctx, cancel := context.WithCancel(ctx)
 	workers := runtime.GOMAXPROCS(0)
 	work, ordered := make(chan *batch, workers), make(chan *batch, 2*workers)
+	texts, outs := make(buffers, 4*workers), make(buffers, 4*workers)
 	var running sync.WaitGroup
 	for range workers {
 		running.Go(func() {
 			for b := range work {
-				b.convert(c, o)
+				b.convert(c, o, outs)
+				texts.put(b.lines)
+				b.lines = nil
 				close(b.done)
 			}
 		})
@@ -61,7 +90,7 @@ func Stream(ctx context.Context, r io.Reader, w io.Writer, c *Converter, o falco
 	running.Go(func() {
 		defer close(ordered)
 		defer close(work)
-		readErr <- readBatches(r, func(b *batch) error {
+		readErr <- readBatches(r, texts, func(b *batch) error {
 			for _, to := range [...]chan *batch{ordered, work} {
 				select {
 				case to <- b:
@@ -72,7 +101,7 @@ func Stream(ctx context.Context, r io.Reader, w io.Writer, c *Converter, o falco
 			return nil
 		})
 	})
-	result, err := writeBatches(ctx, w, ordered, onBad)
+	result, err := writeBatches(ctx, w, ordered, outs, onBad)
 	cancel()
 	if err == nil {
 		err = <-readErr // the reader is done: it closed ordered
@@ -84,12 +113,12 @@ func Stream(ctx context.Context, r io.Reader, w io.Writer, c *Converter, o falco
 }
 
 // convert fills in what is written and reported.
-func (b *batch) convert(c *Converter, o falco.Origin) {
+func (b *batch) convert(c *Converter, o falco.Origin, outs buffers) {
 	if b.tooLong {
 		b.bad = []badLine{{b.first, &falco.ParseError{Reason: falco.TooLarge, Offset: falco.MaxRecord, Detail: "line over 16 MiB"}}}
 		return
 	}
-	b.out = make([]byte, 0, 5*len(b.lines))
+	b.out = outs.get(4 * len(b.lines)) // a finding is about three times its alert
 	line := b.first
 	for text := range bytes.Lines(b.lines) {
 		if text = bytes.TrimSpace(text); len(text) > 0 {
@@ -102,11 +131,10 @@ func (b *batch) convert(c *Converter, o falco.Origin) {
 		}
 		line++
 	}
-	b.lines = nil
 }
 
 // writeBatches writes the batches as they get ready, in their order.
-func writeBatches(ctx context.Context, w io.Writer, ordered <-chan *batch, onBad func(line int, err error)) (Result, error) {
+func writeBatches(ctx context.Context, w io.Writer, ordered <-chan *batch, outs buffers, onBad func(line int, err error)) (Result, error) {
 	var result Result
 	for b := range ordered {
 		select {
@@ -119,6 +147,8 @@ func writeBatches(ctx context.Context, w io.Writer, ordered <-chan *batch, onBad
 				return result, err
 			}
 		}
+		outs.put(b.out)
+		b.out = nil
 		result.Converted += b.good
 		for _, bad := range b.bad {
 			result.Bad++
@@ -132,8 +162,8 @@ func writeBatches(ctx context.Context, w io.Writer, ordered <-chan *batch, onBad
 
 // readBatches takes r apart into whole lines. What one Read gives goes on at once, so that alerts are not held back
 // where r is a pipe.
-func readBatches(r io.Reader, emit func(*batch) error) error {
-	buf := make([]byte, 0, batchBytes)
+func readBatches(r io.Reader, texts buffers, emit func(*batch) error) error {
+	buf := texts.get(batchBytes)
 	line, tooLong, idle := 1, false, 0
 	next := func(lines []byte) error {
 		b := &batch{lines: lines, first: line, tooLong: tooLong, done: make(chan struct{})}
@@ -162,11 +192,11 @@ func readBatches(r io.Reader, emit func(*batch) error) error {
 			if err := next(nil); err != nil {
 				return err
 			}
-			buf, fresh = append(make([]byte, 0, batchBytes), rest...), 0
+			buf, fresh = append(texts.get(batchBytes), rest...), 0
 		}
 		if end := bytes.LastIndexByte(buf[fresh:], '\n'); end >= 0 && !tooLong {
 			lines, rest := buf[:fresh+end+1], buf[fresh+end+1:]
-			buf = append(make([]byte, 0, max(batchBytes, 2*len(rest))), rest...)
+			buf = append(texts.get(max(batchBytes, 2*len(rest))), rest...)
 			if err := next(lines); err != nil {
 				return err
 			}

@@ -97,23 +97,17 @@ func techniques() map[string]string {
 	}
 }
 
-// typeTable has every type that can be made of a known tactic and a known technique.
+// typeTable has what types are made of.
 type typeTable struct {
 	tactics    map[string]int // by tag and by id -> index
 	categories []string
-	names      map[string]string  // technique -> "T1059 Command and Scripting Interpreter"
-	types      map[typeKey]string // tactic and technique -> type
-	behaviours map[string]string  // Falco's tag -> type
-}
-
-type typeKey struct {
-	tactic    int
-	technique string
+	names      map[string]string // technique -> "T1059 Command and Scripting Interpreter"
+	behaviours map[string]string // Falco's tag -> type
 }
 
 func newTypeTable() typeTable {
 	t := typeTable{
-		tactics: map[string]int{}, names: map[string]string{}, types: map[typeKey]string{},
+		tactics: map[string]int{}, names: techniques(),
 		behaviours: map[string]string{
 			"process":  "Unusual Behaviors/Process",
 			"shell":    "Unusual Behaviors/Process",
@@ -122,16 +116,13 @@ func newTypeTable() typeTable {
 			"database": "Unusual Behaviors/Database",
 		},
 	}
-	for id, name := range techniques() {
+	for id, name := range t.names {
 		// A slash would begin another part of the type.
 		t.names[id] = id + " " + strings.ReplaceAll(strings.TrimPrefix(name, "/"), "/", " or ")
 	}
 	for i, tactic := range tactics() {
 		t.tactics[tactic.tag], t.tactics[tactic.id] = i, i
 		t.categories = append(t.categories, tactic.category)
-		for id := range t.names {
-			t.types[typeKey{i, id}] = t.build(i, id)
-		}
 	}
 	return t
 }
@@ -171,11 +162,7 @@ func (t *typeTable) of(tags []string, where place) []string {
 				continue
 			}
 			plain = false
-			one, ok := t.types[typeKey{tactic, technique}]
-			if !ok {
-				one = t.build(tactic, technique)
-			}
-			add(one)
+			add(t.build(tactic, technique))
 			if len(types) == maxTypes {
 				return types
 			}
@@ -208,6 +195,7 @@ const (
 	elsewhere place = iota // a cloud's or cluster's audit log
 	onHost
 	inContainers
+	places // how many there are
 )
 
 // isTechnique reports whether tag is the id of a technique, "T1059" or "T1059.004".

@@ -90,8 +90,8 @@ type fieldInfo struct {
 }
 
 // fieldTable has the fields with a slot, and others that Falco's own rules print, so that their keys are made once.
-func fieldTable() map[string]fieldInfo {
-	table := map[string]fieldInfo{}
+func fieldTable() map[string]*fieldInfo {
+	table := map[string]*fieldInfo{}
 	for name, s := range map[string]slot{
 		"container.id": containerID, "container.name": containerName, "container.image": containerImage,
 		"container.image.repository": containerImageRepository, "container.image.tag": containerImageTag,
@@ -116,7 +116,7 @@ func fieldTable() map[string]fieldInfo {
 		"evt.arg.oldpath": evtOldPath, "evt.arg.newpath": evtNewPath, "evt.arg.linkpath": evtLinkPath,
 		"fs.path.name": fsPathName, "fs.path.target": fsPathTarget, "fs.path.source": fsPathSource,
 	} {
-		table[name] = fieldInfo{s, "falco/" + name}
+		table[name] = &fieldInfo{s, "falco/" + name}
 	}
 	for name := range strings.FieldsSeq(`
 		container.full_id container.ip evt.res evt.arg.flags evt.arg.mode evt.arg.uid evt.arg.fd evt.arg.cmd fd.lip.name
@@ -124,37 +124,73 @@ func fieldTable() map[string]fieldInfo {
 		thread.cap_effective proc.cmdline proc.pcmdline proc.aname[2] proc.aname[3] proc.aname[4] proc.aname[5] proc.aname[6]
 		proc.aname[7] proc.tty proc.pexe proc.aexepath[2] proc.cwd proc.sname proc.env proc.args proc.exe_ino.ctime
 		proc.exe_ino.mtime proc.exe_ino.ctime_duration_proc_start`) {
-		table[name] = fieldInfo{noSlot, "falco/" + name}
+		table[name] = &fieldInfo{noSlot, "falco/" + name}
 	}
 	return table
+}
+
+// namedInfo is the fieldInfo of a field.
+type namedInfo struct {
+	name string
+	info *fieldInfo
 }
 
 // view is an alert with its known fields at hand. It tells which of them the finding has a member for: those are
 // marked used, the others go to ProductFields.
 type view struct {
 	alert *falco.Alert
-	table map[string]fieldInfo
+	table map[string]*fieldInfo
 	text  [slots]string // "" if absent, null, "<NA>" or empty
 	used  [slots]bool
-	info  []fieldInfo // of each of alert.Extra, then of each of alert.Fields
+	// info is that of each of alert.Extra, then of each of alert.Fields, as far as there is room: an array, since a slice
+	// of one would put it on the heap.
+	info [64]*fieldInfo
 }
 
-// read fills an empty view.
-func (v *view) read(a *falco.Alert, table map[string]fieldInfo) {
+// unknownField is the fieldInfo of fields that conversion does not know.
+var unknownField fieldInfo
+
+// read fills an empty view. expected are the fields that the alert probably has, in order: comparing names is cheaper
+// than looking them up.
+func (v *view) read(a *falco.Alert, table map[string]*fieldInfo, expected []namedInfo) {
 	v.alert, v.table = a, table
-	v.info = make([]fieldInfo, 0, len(a.Extra)+len(a.Fields))
 	// Of the same field among the output fields and beside them, the output field counts.
-	for _, fields := range [...][]falco.Field{a.Extra, a.Fields} {
-		for i := range fields {
-			f := &fields[i]
-			info := table[f.Name]
-			v.info = append(v.info, info)
-			if f.Value.Text != "" && !f.Value.IsNA() {
-				v.text[info.slot] = f.Value.Text
-			}
+	for i := range a.Extra {
+		v.readField(i, &a.Extra[i], table[a.Extra[i].Name])
+	}
+	for i := range a.Fields {
+		f := &a.Fields[i]
+		if i < len(expected) && expected[i].name == f.Name {
+			v.readField(len(a.Extra)+i, f, expected[i].info)
+		} else {
+			v.readField(len(a.Extra)+i, f, table[f.Name])
 		}
 	}
 	v.text[noSlot] = ""
+}
+
+// readField reads the i-th field.
+func (v *view) readField(i int, f *falco.Field, info *fieldInfo) {
+	if info == nil {
+		info = &unknownField
+	}
+	if i < len(v.info) {
+		v.info[i] = info
+	}
+	if f.Value.Text != "" && !f.Value.IsNA() {
+		v.text[info.slot] = f.Value.Text
+	}
+}
+
+// infoOf is the fieldInfo of the i-th field.
+func (v *view) infoOf(i int, f *falco.Field) *fieldInfo {
+	if i < len(v.info) {
+		return v.info[i]
+	}
+	if info := v.table[f.Name]; info != nil {
+		return info
+	}
+	return &unknownField
 }
 
 // get returns a field without marking it used.
@@ -189,8 +225,8 @@ func (v *view) host() string {
 
 // field returns the text of any output field or other member by name, "" as in get.
 func (v *view) field(name string) string {
-	if s := v.table[name].slot; s != noSlot {
-		return v.text[s]
+	if info := v.table[name]; info != nil && info.slot != noSlot {
+		return v.text[info.slot]
 	}
 	if text := v.alert.Get(name); text != "" {
 		return text

@@ -16,9 +16,6 @@ type workload struct {
 	container string // the stable part of the container's name; "" on a host
 }
 
-// display is the workload as people call it: "deployment/payments-api".
-func (w *workload) display() string { return w.kind + "/" + w.name }
-
 // inContainer reports whether the event happened in a container. Falco writes "host" for the container id of a process
 // on the host; an empty id says the same.
 func (v *view) inContainer() bool {
@@ -320,7 +317,13 @@ func lastPart(s string, separator byte) string { return s[strings.LastIndexByte(
 
 // isSafeRandom reports whether s can be a random part made by Kubernetes of least to most characters.
 func isSafeRandom(s string, least, most int) bool {
-	return len(s) >= least && len(s) <= most && strings.Trim(s, "bcdfghjklmnpqrstvwxz2456789") == ""
+	return len(s) >= least && len(s) <= most && allBytes(s, func(c byte) bool {
+		switch c {
+		case 'a', 'e', 'i', 'o', 'u', 'y', '3':
+			return false
+		}
+		return c >= 'b' && c <= 'z' || c >= '2' && c <= '9'
+	})
 }
 
 func isDigits(s string) bool {

@@ -28,9 +28,11 @@ func Fingerprint(record []byte, o Origin) ([16]byte, error) {
 
 // fingerprint is Fingerprint; c's buffers are used again.
 func (c *canon) fingerprint(record []byte, o Origin) ([16]byte, error) {
-	c.b, c.dst, c.members = record, c.dst[:0], c.members[:0]
-	end, err := c.value(skipSpace(record, skipBOM(record)), 0)
+	start := skipSpace(record, skipBOM(record))
+	c.b, c.dst, c.members, c.from = record, c.dst[:0], c.members[:0], start
+	end, err := c.value(start, 0)
 	if err == nil {
+		c.copyTo(end, end)
 		if end = skipSpace(record, end); end != len(record) {
 			err = fail(NotJSON, end, "data after the value")
 		}
@@ -47,14 +49,35 @@ func (c *canon) fingerprint(record []byte, o Origin) ([16]byte, error) {
 	return [16]byte(sum[:16]), nil
 }
 
-// canon rewrites JSON text b as the one text in dst that all texts of the same meaning have.
+// canon rewrites JSON text b as the one text in dst that all texts of the same meaning have: compact JSON with members
+// in the order of their names' bytes and no more escapes than necessary. Falco's output is that already, so what is in
+// order is copied in long runs: b[from:] up to where canon reads is still to be copied.
 type canon struct {
 	b, dst, scratch []byte
+	from            int
 	members         []canonMember // a stack: the members of the objects that are open
 }
 
-// canonMember is where one member stands in dst: its name with quotes, and the end of its value.
+// canonMember is where one member stands in dst, or will once it is copied: the quote before its name, the one after,
+// and the end of its value.
 type canonMember struct{ start, nameEnd, end int }
+
+// copyTo copies what is left to be copied before b[end], and goes on at b[next].
+func (c *canon) copyTo(end, next int) {
+	c.dst = append(c.dst, c.b[c.from:end]...)
+	c.from = next
+}
+
+// position is where in dst b[i] will stand.
+func (c *canon) position(i int) int { return len(c.dst) + i - c.from }
+
+// between passes over b[i:next], which is mark and space around it; mark may be empty.
+func (c *canon) between(i, next int, mark string) {
+	if next-i != len(mark) {
+		c.copyTo(i, next)
+		c.dst = append(c.dst, mark...)
+	}
+}
 
 var canonPool = sync.Pool{New: func() any { return new(canon) }}
 
@@ -78,64 +101,100 @@ func (c *canon) value(i, depth int) (int, *ParseError) {
 		if err != nil {
 			return end, err
 		}
-		c.text(i+1, end, escaped)
+		if escaped {
+			c.text(i+1, end)
+		}
 		return end + 1, nil
 	case '{':
 		return c.object(i, depth)
 	case '[':
-		c.dst = append(c.dst, '[')
-		end, err := eachElement(c.b, i, depth, func(at int) (int, *ParseError) {
-			end, err := c.value(at, depth+1)
-			c.dst = append(c.dst, ',')
-			return end, err
-		})
-		c.dst = append(c.dst, ']')
-		return end, err
+		return c.array(i, depth)
 	}
-	end, err := skipValue(c.b, i, depth)
-	if err == nil {
-		c.dst = append(c.dst, c.b[i:end]...)
-	}
-	return end, err
+	return skipValue(c.b, i, depth)
 }
 
-// text writes the string between the indices, with the escapes that are necessary and no others.
-func (c *canon) text(start, end int, escaped bool) {
-	c.dst = append(c.dst, '"')
-	if escaped {
-		c.scratch = appendDecoded(c.scratch[:0], c.b[start:end])
-		c.dst = appendEscaped(c.dst, c.scratch)
-	} else {
-		c.dst = append(c.dst, c.b[start:end]...)
+// text rewrites the string between the indices, unless its escapes are the necessary ones.
+func (c *canon) text(start, end int) {
+	raw := c.b[start:end]
+	if necessary(raw) {
+		return
 	}
-	c.dst = append(c.dst, '"')
+	c.scratch = appendDecoded(c.scratch[:0], raw)
+	decoded := len(c.scratch)
+	c.scratch = appendEscaped(c.scratch, c.scratch[:decoded])
+	if escaped := c.scratch[decoded:]; !bytes.Equal(escaped, raw) {
+		c.copyTo(start, end)
+		c.dst = append(c.dst, escaped...)
+	}
+}
+
+// necessary reports whether the escapes of raw, for sure, are those that appendEscaped writes.
+func necessary(raw []byte) bool {
+	for {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return true
+		}
+		if c := raw[i+1]; c == 'u' || c == '/' {
+			return false
+		}
+		raw = raw[i+2:]
+	}
+}
+
+func (c *canon) array(i, depth int) (int, *ParseError) {
+	at, mark := i+1, ""
+	end, err := eachElement(c.b, i, depth, func(element int) (int, *ParseError) {
+		c.between(at, element, mark)
+		end, err := c.value(element, depth+1)
+		at, mark = end, ","
+		return end, err
+	})
+	if err == nil {
+		c.between(at, end-1, "")
+	}
+	return end, err
 }
 
 func (c *canon) object(i, depth int) (int, *ParseError) {
-	c.dst = append(c.dst, '{')
 	base := len(c.members)
-	sorted := true
+	sorted, at, mark := true, i+1, ""
 	end, err := eachMember(c.b, i, depth, func(m member) (int, *ParseError) {
-		at := canonMember{start: len(c.dst)}
-		c.text(m.name, m.nameEnd, m.escaped)
-		at.nameEnd = len(c.dst)
-		end, err := c.value(m.value, depth+1)
-		at.end = len(c.dst)
-		if n := len(c.members); n > base && sorted {
-			sorted = bytes.Compare(c.name(c.members[n-1]), c.name(at)) < 0
+		c.between(at, m.name-1, mark)
+		one := canonMember{start: c.position(m.name - 1)}
+		if m.escaped {
+			c.text(m.name, m.nameEnd)
 		}
-		c.members = append(c.members, at)
+		one.nameEnd = c.position(m.nameEnd)
+		c.between(m.nameEnd+1, m.value, ":")
+		if n := len(c.members); n > base && sorted {
+			sorted = bytes.Compare(c.name(c.members[n-1]), c.name(one)) < 0
+		}
+		end, err := c.value(m.value, depth+1)
+		one.end = c.position(end)
+		c.members = append(c.members, one)
+		at, mark = end, ","
 		return end, err
 	})
-	if err == nil && !sorted {
-		c.sort(c.members[base:])
+	if err == nil {
+		c.between(at, end-1, "")
+		if !sorted {
+			c.copyTo(end-1, end-1)
+			c.sort(c.members[base:])
+		}
 	}
 	c.members = c.members[:base]
-	c.dst = append(c.dst, '}')
 	return end, err
 }
 
-func (c *canon) name(m canonMember) []byte { return c.dst[m.start:m.nameEnd] }
+// name is the name of a member, in dst or still in b. A name is never half copied: canon copies up to where it reads.
+func (c *canon) name(m canonMember) []byte {
+	if m.nameEnd <= len(c.dst) {
+		return c.dst[m.start+1 : m.nameEnd]
+	}
+	shift := c.from - len(c.dst)
+	return c.b[m.start+1+shift : m.nameEnd+shift]
+}
 
 // sort puts the members, which are the end of dst, in the order of their names and drops all but the last of each name.
 func (c *canon) sort(members []canonMember) {
@@ -146,6 +205,9 @@ func (c *canon) sort(members []canonMember) {
 	c.scratch = c.scratch[:0]
 	for i, m := range members {
 		if i+1 == len(members) || !bytes.Equal(c.name(m), c.name(members[i+1])) {
+			if len(c.scratch) > 0 {
+				c.scratch = append(c.scratch, ',')
+			}
 			c.scratch = append(c.scratch, c.dst[m.start:m.end]...)
 		}
 	}

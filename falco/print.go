@@ -102,7 +102,27 @@ func sortedByName(fields []Field) []Field {
 
 // AppendTime appends t as Falco prints it: "2026-11-21T02:25:46.697293485Z", always nine fractional digits.
 func AppendTime(dst []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
+	}
+	hour, minute, second := t.Clock()
+	text := []byte("0000-00-00T00:00:00.000000000Z")
+	put := func(end, value int) {
+		for ; value > 0; value /= 10 {
+			end--
+			text[end] = byte('0' + value%10)
+		}
+	}
+	put(4, year)
+	put(7, int(month))
+	put(10, day)
+	put(13, hour)
+	put(16, minute)
+	put(19, second)
+	put(29, t.Nanosecond())
+	return append(dst, text...)
 }
 
 func appendValue(dst []byte, v Value) []byte {

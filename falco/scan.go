@@ -36,7 +36,9 @@ func scanString(b []byte, i int) (end int, escaped bool, err *ParseError) {
 			hit := ((quote-swarLow)&^quote | (slash-swarLow)&^slash | (w-' '*swarLow)&^w) & swarHigh
 			if hit != 0 {
 				// A borrow can only mark bytes above a true hit, so that the lowest mark is exact.
-				i += bits.TrailingZeros64(hit) / 8
+				if i += bits.TrailingZeros64(hit) / 8; b[i] == '"' {
+					return i, escaped, nil
+				}
 				break
 			}
 		}

@@ -19,6 +19,13 @@ import (
 //	       uvarint Seq, varint nanoseconds since 1970, uvarint length, bytes
 const chunkVersion = 1
 
+// Bounds of a chunk before compression, in bytes. What is written stays below the one (but for a single alert of more);
+// what is longer than the other when it is read is damaged.
+const (
+	maxChunkWritten = 16 << 20
+	maxChunkRead    = 256 << 20
+)
+
 var errChunk = errors.New("damaged chunk of alerts")
 
 // addAlerts keeps the alerts of a group: the first of all, if opening, and the last.
@@ -26,7 +33,7 @@ func (ch *change) addAlerts(d *draft, g *group, opening bool) {
 	keep := ch.h.c.KeepAlerts
 	alerts := g.alerts[max(len(g.alerts)-keep, 0):]
 	if opening {
-		ch.batch.Chunks = append(ch.batch.Chunks, AlertChunk{Finding: d.Seq, Body: encodeAlerts([]RawAlert{g.opening})})
+		ch.batch.Chunks = append(ch.batch.Chunks, AlertChunk{Finding: d.Seq, Body: ch.h.chunks.encode([]RawAlert{g.opening})})
 		if alerts[0].Seq == g.opening.Seq {
 			alerts = alerts[1:]
 		}
@@ -37,25 +44,41 @@ func (ch *change) addAlerts(d *draft, g *group, opening bool) {
 	}
 	d.Chunks++
 	ch.batch.Chunks = append(ch.batch.Chunks, AlertChunk{
-		Finding: d.Seq, Slot: 1 + int(d.Chunks%int64(keep)), N: d.Chunks, Body: encodeAlerts(alerts),
+		Finding: d.Seq, Slot: 1 + int(d.Chunks%int64(keep)), N: d.Chunks, Body: ch.h.chunks.encode(alerts),
 	})
 }
 
-func encodeAlerts(alerts []RawAlert) []byte {
-	var b []byte
+// chunkEncoder makes chunks, in memory that it uses again.
+type chunkEncoder struct{ plain, packed []byte }
+
+func (e *chunkEncoder) encode(alerts []RawAlert) []byte {
+	for ; len(alerts) > 1; alerts = alerts[1:] { // the newest that fit
+		size := 0
+		for _, a := range alerts {
+			size += len(a.Body)
+		}
+		if size <= maxChunkWritten {
+			break
+		}
+	}
+	b := e.plain[:0]
 	for _, a := range alerts {
 		b = binary.AppendUvarint(b, uint64(a.Seq))
 		b = binary.AppendVarint(b, a.At.UnixNano())
 		b = binary.AppendUvarint(b, uint64(len(a.Body)))
 		b = append(b, a.Body...)
 	}
-	out := make([]byte, 1+s2.MaxEncodedLen(len(b)))
-	out[0] = chunkVersion
-	return slices.Clip(out[:1+len(s2.Encode(out[1:], b))])
+	e.plain = b
+	e.packed = slices.Grow(e.packed[:0], s2.MaxEncodedLen(len(b)))
+	packed := s2.Encode(e.packed[:cap(e.packed)], b)
+	return append([]byte{chunkVersion}, packed...)
 }
 
 func decodeAlerts(chunk []byte) ([]RawAlert, error) {
 	if len(chunk) == 0 || chunk[0] != chunkVersion {
+		return nil, errChunk
+	}
+	if n, err := s2.DecodedLen(chunk[1:]); err != nil || n > maxChunkRead {
 		return nil, errChunk
 	}
 	b, err := s2.Decode(nil, chunk[1:])

@@ -96,15 +96,18 @@ func (ch *change) delete(f *Stored) {
 
 // put replaces a draft's document, after everything else of it was set.
 func (ch *change) put(d *draft, doc []byte, kind ChangeKind) error {
-	var words wordList
+	words := &ch.h.words
+	words.reset()
 	d.Touched = ch.now
-	values, err := index.Extract(doc, d.Touched, words.visit)
-	if err != nil {
+	if d.values == nil {
+		d.values = ch.h.spareValues()
+	}
+	if err := d.values.Extract(doc, d.Touched, words.visit); err != nil {
 		return fmt.Errorf("hub: finding %q: %w", d.ID, err)
 	}
-	d.Doc, d.values = doc, values
+	d.Doc = doc
 	if hash := words.hash(); hash != d.TextHash || !d.old {
-		d.TextHash, d.words, d.text = hash, words.words, true
+		d.TextHash, d.words, d.text = hash, words.words(), true
 	}
 	if !d.dirty {
 		ch.order = append(ch.order, d)
@@ -114,6 +117,19 @@ func (ch *change) put(d *draft, doc []byte, kind ChangeKind) error {
 		d.kind = kind
 	}
 	return nil
+}
+
+// maxSpare is how many Values are kept for the next change, of about 4 KB each.
+const maxSpare = 1000
+
+func (h *Hub) spareValues() *index.Values {
+	n := len(h.spare)
+	if n == 0 {
+		return new(index.Values)
+	}
+	v := h.spare[n-1]
+	h.spare = h.spare[:n-1]
+	return v
 }
 
 // record adds a history record to a draft.
@@ -156,6 +172,12 @@ func (ch *change) commit(ctx context.Context) error {
 	}
 	if err := h.index.Apply(ch.indexed); err != nil {
 		return fmt.Errorf("hub: %w", err)
+	}
+	for _, d := range ch.order {
+		if len(h.spare) < maxSpare {
+			h.spare = append(h.spare, d.values)
+		}
+		d.values = nil
 	}
 	mark := index.Mark{Store: h.id, Change: ch.heads.Change}
 	if n := len(b.Changes); n > 0 {

@@ -22,19 +22,19 @@ func (h *Hub) selected(ctx context.Context, q Query, f func(index.View, *index.S
 		return err
 	}
 	var candidates []int64
-	var residual asff.Filters
+	var undecided residual
 	h.index.View(func(v index.View) {
 		set := p.selection(v)
-		if residual = set.Residual; len(residual) == 0 {
+		if undecided = p.rest(set); undecided.none() {
 			err = f(v, set)
 			return
 		}
 		candidates = v.Newest(set, 0, 0, maxTallied)
 	})
-	if len(residual) == 0 || err != nil {
+	if undecided.none() || err != nil {
 		return err
 	}
-	matching, err := h.verify(ctx, candidates, residual, p.now)
+	matching, err := h.verify(ctx, candidates, &undecided)
 	if err != nil {
 		return err
 	}

@@ -183,7 +183,11 @@ func describe(f *Stored, d *asff.Document) {
 
 // timeIn is the timestamp member name, zero if there is none that can be read.
 func timeIn(d *asff.Document, name string) time.Time {
-	t, err := asff.ParseTime(d.Text(name))
+	return timeOf(d.Text(name))
+}
+
+func timeOf(s string) time.Time {
+	t, err := asff.ParseTime(s)
 	if err != nil {
 		return time.Time{}
 	}

@@ -15,11 +15,11 @@ import (
 
 // Bounds of what a query may make the hub do.
 const (
-	maxSearched = 200_000 // findings that a text search returns, the newest
-	maxExamined = 20_000  // documents that residual filters are tried on for one page
-	allExamined = 2_000   // candidates up to which all are examined, so that Page.Total is exact
-	maxOrdered  = 50_000  // documents that are read to sort by what memory cannot sort by
-	loadStep    = 200     // documents read at a time while examining
+	maxSearched = 50_000 // findings that a text search may return; more are found by trying the words on documents
+	maxExamined = 20_000 // documents that residual filters are tried on for one page
+	allExamined = 2_000  // candidates up to which all are examined, so that Page.Total is exact
+	maxOrdered  = 50_000 // documents that are read to sort by what memory cannot sort by
+	loadStep    = 200    // documents read at a time while examining
 )
 
 // Get returns the finding with this key, or ErrNotFound.
@@ -71,7 +71,8 @@ type plan struct {
 	orders   []index.Order
 	token    token
 	hash     uint64  // of what a token belongs to
-	searched []int64 // what the text search found; nil without Query.Text
+	searched []int64 // what the text search found; nil without Query.Text, or if that was too much
+	text     textual // the words, if that was too much
 }
 
 func (h *Hub) plan(ctx context.Context, q Query) (*plan, error) {
@@ -100,28 +101,34 @@ func (h *Hub) plan(ctx context.Context, q Query) (*plan, error) {
 	}
 	var err error
 	if p.token.frozen == 0 {
-		p.searched, err = h.search(ctx, q.Text)
+		err = p.search(ctx)
 	}
 	return p, err
 }
 
-// search returns the findings that have the words of text, nil if text has no words.
-func (h *Hub) search(ctx context.Context, text string) ([]int64, error) {
-	words := Words(text)
+// search finds the words of Query.Text. No words are no restriction.
+func (p *plan) search(ctx context.Context) error {
+	words := Words(p.q.Text)
 	if len(words) == 0 {
-		return nil, nil
+		return nil
 	}
 	const maxQueryWords = 32
 	words = words[:min(len(words), maxQueryWords)]
-	prefix := endsInWord(text, words[len(words)-1])
-	seqs, err := h.store.Search(ctx, words, prefix, maxSearched)
-	if err != nil {
-		return nil, fmt.Errorf("hub: %w", err)
+	prefix := endsInWord(p.q.Text, words[len(words)-1])
+	// Whole words are quick to find. If very many findings have them, the slower question need not be asked.
+	seqs, err := p.h.store.Search(ctx, words, false, p.h.maxSearched)
+	if err == nil && prefix && len(seqs) < p.h.maxSearched {
+		seqs, err = p.h.store.Search(ctx, words, true, p.h.maxSearched)
 	}
-	if seqs == nil {
-		seqs = []int64{}
+	switch {
+	case err != nil:
+		return fmt.Errorf("hub: %w", err)
+	case len(seqs) >= p.h.maxSearched:
+		p.text = textual{words, prefix}
+	default:
+		p.searched = append([]int64{}, seqs...)
 	}
-	return seqs, nil
+	return nil
 }
 
 // endsInWord reports whether text ends in the middle of this word, as far as one can tell: it may go on.
@@ -139,16 +146,19 @@ func (p *plan) selection(v index.View) *index.Set {
 	return set
 }
 
+// rest is what memory leaves undecided of a selection.
+func (p *plan) rest(set *index.Set) residual { return residual{set.Residual, p.text, p.now} }
+
 // newestPage is a page in the default order.
 func (p *plan) newestPage(ctx context.Context) (Page, error) {
 	var page Page
 	var seqs []int64
-	var residual asff.Filters
+	var undecided residual
 	p.h.index.View(func(v index.View) {
 		set := p.selection(v)
-		page.Total, residual = set.Len(), set.Residual
+		page.Total, undecided = set.Len(), p.rest(set)
 		switch {
-		case len(residual) == 0:
+		case undecided.none():
 			seqs = v.Newest(set, p.token.seq, p.q.Offset, p.q.Limit+1)
 		case page.Total <= allExamined:
 			seqs = v.Newest(set, 0, 0, allExamined)
@@ -157,7 +167,7 @@ func (p *plan) newestPage(ctx context.Context) (Page, error) {
 		}
 	})
 	switch {
-	case len(residual) == 0:
+	case undecided.none():
 		more := len(seqs) > p.q.Limit
 		seqs = seqs[:min(len(seqs), p.q.Limit)]
 		if more && !p.q.NoToken {
@@ -167,14 +177,14 @@ func (p *plan) newestPage(ctx context.Context) (Page, error) {
 		page.Findings, err = p.h.load(ctx, seqs)
 		return page, err
 	case page.Total <= allExamined:
-		return p.examineAll(ctx, seqs, residual)
+		return p.examineAll(ctx, seqs, &undecided)
 	}
-	return p.examineSome(ctx, page, seqs, residual)
+	return p.examineSome(ctx, page, seqs, &undecided)
 }
 
 // examineAll tries the residual filters on all candidates, so that the total is exact.
-func (p *plan) examineAll(ctx context.Context, seqs []int64, residual asff.Filters) (Page, error) {
-	matching, err := p.h.verify(ctx, seqs, residual, p.now)
+func (p *plan) examineAll(ctx context.Context, seqs []int64, undecided *residual) (Page, error) {
+	matching, err := p.h.verify(ctx, seqs, undecided)
 	if err != nil {
 		return Page{}, err
 	}
@@ -193,7 +203,7 @@ func (p *plan) examineAll(ctx context.Context, seqs []int64, residual asff.Filte
 }
 
 // examineSome tries the residual filters on candidates until the page is full or enough were tried.
-func (p *plan) examineSome(ctx context.Context, page Page, seqs []int64, residual asff.Filters) (Page, error) {
+func (p *plan) examineSome(ctx context.Context, page Page, seqs []int64, undecided *residual) (Page, error) {
 	page.AtMost = true
 	skip, tried := p.q.Offset, 0
 	for tried < len(seqs) && tried < maxExamined {
@@ -204,8 +214,7 @@ func (p *plan) examineSome(ctx context.Context, page Page, seqs []int64, residua
 		}
 		last := step[len(step)-1]
 		for _, f := range found {
-			ok, err := residual.Match(f.Doc, p.now)
-			if err != nil || !ok {
+			if !undecided.match(f.Doc) {
 				continue
 			}
 			if skip > 0 {
@@ -229,7 +238,7 @@ func (p *plan) examineSome(ctx context.Context, page Page, seqs []int64, residua
 }
 
 // verify returns those of seqs whose documents match.
-func (h *Hub) verify(ctx context.Context, seqs []int64, residual asff.Filters, now time.Time) ([]int64, error) {
+func (h *Hub) verify(ctx context.Context, seqs []int64, undecided *residual) ([]int64, error) {
 	var matching []int64
 	for step := range slices.Chunk(seqs, loadStep) {
 		found, err := h.load(ctx, step)
@@ -237,7 +246,7 @@ func (h *Hub) verify(ctx context.Context, seqs []int64, residual asff.Filters, n
 			return nil, err
 		}
 		for _, f := range found {
-			if ok, err := residual.Match(f.Doc, now); err == nil && ok {
+			if undecided.match(f.Doc) {
 				matching = append(matching, f.Seq)
 			}
 		}

@@ -21,16 +21,22 @@ type Hub struct {
 	index *index.Index
 	id    [16]byte // of the store; set by Open
 
-	commit  sync.Mutex // held for a whole change: read, decide, store, index. Guards heads, unsure, cache, cursors, closed
+	commit  sync.Mutex // held for a whole change: read, decide, store, index. Guards what follows up to closed
 	heads   Heads
 	unsure  bool // the last commit failed
 	cache   *cache
 	cursors map[string]int64 // of the sources that were observed, as the store has them
+	words   wordList         // used by each change in turn
+	spare   []*index.Values  // likewise
+	encoded []byte           // likewise
+	chunks  chunkEncoder     // likewise
 	closed  bool
 
 	mark   atomic.Pointer[index.Mark] // the newest change that is in the index
 	status atomic.Pointer[status]
 	frozen frozenPages
+
+	maxSearched int // the constant of that name; tests have less
 
 	watching sync.Mutex // guards watchers
 	watchers map[chan struct{}]struct{}
@@ -54,7 +60,7 @@ type status struct {
 func Open(ctx context.Context, c Config, store Store) (*Hub, error) {
 	c.setDefaults()
 	h := &Hub{c: c, store: store, cache: newCache(c.CacheBytes), cursors: map[string]int64{},
-		watchers: map[chan struct{}]struct{}{}}
+		watchers: map[chan struct{}]struct{}{}, maxSearched: maxSearched}
 	h.status.Store(&status{})
 	var err error
 	if h.heads, err = store.Heads(ctx); err != nil {

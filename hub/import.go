@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -73,7 +74,7 @@ func (h *Hub) examine(raw []byte) (importItem, *ImportFailure) {
 	if bad := asff.Validate(raw, asff.MaxFindingBytes); bad != nil {
 		return importItem{}, &ImportFailure{ID: key.ID, Code: bad.Code, Message: bad.Message}
 	}
-	if err := providerFields(&doc); err == nil {
+	if err = providerFields(&doc); err == nil {
 		err = h.defaults(&doc)
 	}
 	if err != nil {
@@ -94,7 +95,7 @@ func (ch *change) importOne(by Identity, item *importItem, counts *activityCount
 			ch.count(d, &item.doc, n, counts)
 		}
 		ch.record(d, HistoryRecord{Created: true, Source: SourceImport, Identity: by})
-		return ch.finishImport(d, &item.doc, falco, n, Created)
+		return ch.finish(d, &item.doc, falco, n, Created)
 	}
 	if !timeIn(&item.doc, "UpdatedAt").After(d.UpdatedAt) {
 		return nil
@@ -130,16 +131,18 @@ func (ch *change) importOne(by Identity, item *importItem, counts *activityCount
 	if updates := diff(&old, &doc, func(name string) bool { return !untracked(name) }); len(updates) > 0 {
 		ch.record(d, HistoryRecord{Source: SourceImport, Identity: by, Updates: updates})
 	}
-	return ch.finishImport(d, &doc, falco, n, kind)
+	return ch.finish(d, &doc, falco, n, kind)
 }
 
-// finishImport is finish for Falco's findings; those of others get no eyrie/occurrences.
-func (ch *change) finishImport(d *draft, doc *asff.Document, falco bool, n int64, kind ChangeKind) error {
-	if falco {
-		return ch.finish(d, doc, n, kind)
-	}
+// finish puts a draft's new document. Only Falco's findings get eyrie/occurrences.
+func (ch *change) finish(d *draft, doc *asff.Document, falco bool, n int64, kind ChangeKind) error {
 	d.Occurrences, d.ImportedAt = n, ch.now
 	doc.SetText("ProcessedAt", asff.FormatTime(ch.now))
+	if falco {
+		if err := setIn(doc, "ProductFields", occurrencesField, strconv.FormatInt(n, 10)); err != nil {
+			return fmt.Errorf("hub: finding %q: %w", d.ID, err)
+		}
+	}
 	describe(d.Stored, doc)
 	return ch.put(d, doc.Append(nil), kind)
 }

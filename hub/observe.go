@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -154,22 +155,46 @@ func (ch *change) observe(g *group) error {
 
 func (ch *change) observeNew(g *group) error {
 	d := ch.create(g.key)
-	doc, err := asff.ParseDocument(g.newest.Finding.AppendJSON(nil))
-	if err != nil {
-		return fmt.Errorf("hub: finding %q: %w", g.key.ID, err)
-	}
-	if err := ch.h.defaults(&doc); err != nil {
-		return fmt.Errorf("hub: finding %q: %w", g.key.ID, err)
-	}
+	f := g.newest.Finding
+	ch.complete(f, g.count)
 	oldest := asff.FormatTime(g.first)
-	for _, name := range []string{"FirstObservedAt", "CreatedAt"} {
-		if t := timeIn(&doc, name); t.IsZero() || g.first.Before(t) {
-			doc.SetText(name, oldest)
+	for _, at := range []*string{&f.FirstObservedAt, &f.CreatedAt} {
+		if t, err := asff.ParseTime(*at); err != nil || g.first.Before(t) {
+			*at = oldest
 		}
 	}
 	ch.addAlerts(d, g, true)
 	ch.record(d, HistoryRecord{Created: true, Source: SourceImport, Identity: observer})
-	return ch.finish(d, &doc, g.count, Created)
+	d.Occurrences, d.ImportedAt = g.count, ch.now
+	d.FirstObserved, d.LastObserved, d.UpdatedAt = timeOf(f.FirstObservedAt), timeOf(f.LastObservedAt), timeOf(f.UpdatedAt)
+	d.Workflow, d.Severity, d.RecordState = f.Workflow.Status, f.Severity.Label, f.RecordState
+	return ch.put(d, ch.encode(f), Created)
+}
+
+// complete fills in what the hub itself writes into a finding, and what AWS fills in when a producer leaves it out.
+func (ch *change) complete(f *asff.Finding, occurrences int64) {
+	company, product := productOf(f.ProductArn)
+	for _, m := range []struct {
+		member *string
+		value  string
+	}{
+		{&f.ProductName, product}, {&f.CompanyName, company}, {&f.Region, ch.h.c.Region}, {&f.RecordState, "ACTIVE"}, {&f.Workflow.Status, "NEW"},
+	} {
+		if *m.member == "" {
+			*m.member = m.value
+		}
+	}
+	f.ProcessedAt = asff.FormatTime(ch.now)
+	if f.ProductFields == nil {
+		f.ProductFields = map[string]string{}
+	}
+	f.ProductFields[occurrencesField] = strconv.FormatInt(occurrences, 10)
+}
+
+// encode returns a finding's JSON in memory of its own, of exactly its size.
+func (ch *change) encode(f *asff.Finding) []byte {
+	ch.h.encoded = f.AppendJSON(ch.h.encoded[:0])
+	return bytes.Clone(ch.h.encoded)
 }
 
 // observer is the identity of Observe in the history.
@@ -181,17 +206,22 @@ func (ch *change) observeAgain(d *draft, g *group) error {
 		return fmt.Errorf("hub: finding %q: %w", d.ID, err)
 	}
 	doc, kind := old.Clone(), Updated
-	newer := g.newest.At.After(d.LastObserved)
-	if !g.newest.At.Before(d.LastObserved) {
-		if doc, err = asff.ParseDocument(g.newest.Finding.AppendJSON(nil)); err == nil {
-			err = ch.h.defaults(&doc)
-		}
-		if err == nil {
+	d.Occurrences += g.count
+	d.ImportedAt = ch.now
+	// A host whose clock was far ahead once must not hide what happens from then on.
+	wrong := d.LastObserved.After(ch.now.Add(maxAhead))
+	newer := g.newest.At.After(d.LastObserved) || wrong
+	if g.newest.At.Before(d.LastObserved) && !wrong {
+		doc.SetText("ProcessedAt", asff.FormatTime(ch.now))
+		err = setIn(&doc, "ProductFields", occurrencesField, strconv.FormatInt(d.Occurrences, 10))
+	} else {
+		ch.complete(g.newest.Finding, d.Occurrences)
+		if doc, err = asff.ParseDocument(ch.encode(g.newest.Finding)); err == nil {
 			err = preserve(&doc, &old, d.Customer)
 		}
-		if err != nil {
-			return fmt.Errorf("hub: finding %q: %w", d.ID, err)
-		}
+	}
+	if err != nil {
+		return fmt.Errorf("hub: finding %q: %w", d.ID, err)
 	}
 	keepOldest(&doc, &old, g.first)
 	keepNewest(&doc, &old)
@@ -205,8 +235,12 @@ func (ch *change) observeAgain(d *draft, g *group) error {
 		ch.record(d, HistoryRecord{Source: SourceImport, Identity: observer, Updates: updates})
 	}
 	ch.addAlerts(d, g, d.Chunks == 0)
-	return ch.finish(d, &doc, d.Occurrences+g.count, kind)
+	describe(d.Stored, &doc)
+	return ch.put(d, doc.Append(nil), kind)
 }
+
+// maxAhead is how far ahead of ours a clock may be for its times to decide which of two alerts is the newer.
+const maxAhead = time.Hour
 
 // reopens reports whether a new occurrence sets this workflow status back to NEW.
 func reopens(workflow string) bool { return workflow == "NOTIFIED" || workflow == "RESOLVED" }
@@ -230,16 +264,4 @@ func keepNewest(doc, old *asff.Document) {
 			doc.Set(name, old.Get(name))
 		}
 	}
-}
-
-// finish puts a draft's new document, with what the hub itself writes into it.
-func (ch *change) finish(d *draft, doc *asff.Document, occurrences int64, kind ChangeKind) error {
-	d.Occurrences = occurrences
-	d.ImportedAt = ch.now
-	doc.SetText("ProcessedAt", asff.FormatTime(ch.now))
-	if err := setIn(doc, "ProductFields", occurrencesField, strconv.FormatInt(occurrences, 10)); err != nil {
-		return fmt.Errorf("hub: finding %q: %w", d.ID, err)
-	}
-	describe(d.Stored, doc)
-	return ch.put(d, doc.Append(nil), kind)
 }

@@ -128,21 +128,23 @@ func (h *Hub) replay(ctx context.Context, upTo int64) error {
 	}
 }
 
-// rebuild reads all documents. One goroutine reads, the others take the documents apart, and the batches are applied in
-// their order.
+// rebuilding is some findings on their way from the store into the index.
+type rebuilding struct {
+	stored  []Stored
+	changes []index.Change
+	err     error
+	done    chan struct{} // closed when changes and err are set
+}
+
+// rebuild reads all documents. One goroutine reads, others take the documents apart, and the batches are applied in their
+// order.
 func (h *Hub) rebuild(ctx context.Context) error {
 	h.index = index.New()
 	h.c.Logger.Info("rebuilding the index", "findings", h.heads.Findings)
-	type batch struct {
-		stored  []Stored
-		changes []index.Change
-		err     error
-		done    chan struct{}
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := runtime.GOMAXPROCS(0)
-	work, ordered := make(chan *batch), make(chan *batch, 2*workers)
+	work, ordered := make(chan *rebuilding), make(chan *rebuilding, 2*workers)
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
@@ -156,33 +158,16 @@ func (h *Hub) rebuild(ctx context.Context) error {
 	group.Go(func() {
 		defer close(ordered)
 		defer close(work)
-		var b *batch
-		send := func() error {
-			if b == nil {
-				return nil
-			}
-			full := b
-			b = nil
+		scanErr = h.scanBatches(ctx, func(stored []Stored) error {
+			b := &rebuilding{stored: stored, done: make(chan struct{})}
 			select {
-			case ordered <- full:
+			case ordered <- b:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			work <- full
+			work <- b
 			return nil
-		}
-		scanErr = h.store.Scan(ctx, 0, func(f *Stored) error {
-			if b == nil {
-				b = &batch{done: make(chan struct{})}
-			}
-			if b.stored = append(b.stored, *f); len(b.stored) < 500 {
-				return nil
-			}
-			return send()
 		})
-		if scanErr == nil {
-			scanErr = send()
-		}
 	})
 	var err error
 	done := 0
@@ -202,6 +187,24 @@ func (h *Hub) rebuild(ctx context.Context) error {
 	group.Wait()
 	h.mark.Store(&index.Mark{Store: h.id, Change: h.heads.Change})
 	return errors.Join(err, scanErr)
+}
+
+// scanBatches calls f with all findings, some at a time.
+func (h *Hub) scanBatches(ctx context.Context, f func([]Stored) error) error {
+	const size = 500
+	var batch []Stored
+	err := h.store.Scan(ctx, 0, func(s *Stored) error {
+		if batch = append(batch, *s); len(batch) < size {
+			return nil
+		}
+		full := batch
+		batch = nil
+		return f(full)
+	})
+	if err != nil || len(batch) == 0 {
+		return err
+	}
+	return f(batch)
 }
 
 func extractAll(stored []Stored) ([]index.Change, error) {

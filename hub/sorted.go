@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/eyrie-sec/eyrie/asff"
 	"github.com/eyrie-sec/eyrie/hub/index"
 )
 
@@ -18,21 +17,21 @@ import (
 func (p *plan) sortedPage(ctx context.Context) (Page, error) {
 	var page Page
 	var seqs []int64
-	var residual asff.Filters
+	var undecided residual
 	var frozen *index.Frozen
 	sortable := true
 	p.h.index.View(func(v index.View) {
 		set := p.selection(v)
-		page.Total, residual = set.Len(), set.Residual
+		page.Total, undecided = set.Len(), p.rest(set)
 		for _, o := range p.orders {
 			sortable = sortable && v.Sortable(o)
 		}
 		switch {
-		case !sortable || len(residual) > 0 && page.Total <= allExamined:
+		case !sortable || !undecided.none() && page.Total <= allExamined:
 			if page.Total <= maxOrdered {
 				seqs = v.Newest(set, 0, 0, maxOrdered)
 			}
-		case len(residual) > 0 || !p.q.NoToken && page.Total > p.q.Offset+p.q.Limit:
+		case !undecided.none() || !p.q.NoToken && page.Total > p.q.Offset+p.q.Limit:
 			frozen = v.Freeze(set, p.orders)
 		default:
 			seqs = v.Sorted(set, p.orders, p.q.Offset, p.q.Limit)
@@ -41,12 +40,12 @@ func (p *plan) sortedPage(ctx context.Context) (Page, error) {
 	var err error
 	switch {
 	case frozen != nil:
-		return p.frozenPage(ctx, &frozenPage{set: frozen, residual: residual})
+		return p.frozenPage(ctx, &frozenPage{set: frozen, residual: undecided})
 	case !sortable && page.Total > maxOrdered:
 		return Page{}, &InvalidInput{fmt.Sprintf("%d findings are too many to sort by %s: at most %d are possible",
 			page.Total, p.q.Sort[0].Attribute.Name(), maxOrdered)}
-	case !sortable || len(residual) > 0:
-		if seqs, err = p.order(ctx, seqs, residual); err != nil {
+	case !sortable || !undecided.none():
+		if seqs, err = p.order(ctx, seqs, &undecided); err != nil {
 			return Page{}, err
 		}
 		return p.frozenPage(ctx, &frozenPage{set: index.NewFrozen(seqs)})
@@ -56,7 +55,7 @@ func (p *plan) sortedPage(ctx context.Context) (Page, error) {
 }
 
 // order reads the documents of candidates and returns those that match, sorted.
-func (p *plan) order(ctx context.Context, seqs []int64, residual asff.Filters) ([]int64, error) {
+func (p *plan) order(ctx context.Context, seqs []int64, undecided *residual) ([]int64, error) {
 	type keyed struct {
 		seq  int64
 		keys index.SortKeys
@@ -68,7 +67,7 @@ func (p *plan) order(ctx context.Context, seqs []int64, residual asff.Filters) (
 			return nil, err
 		}
 		for _, f := range found {
-			if ok, err := residual.Match(f.Doc, p.now); err != nil || !ok {
+			if !undecided.match(f.Doc) {
 				continue
 			}
 			keys, err := index.Key(f.Doc, p.orders)
@@ -92,9 +91,9 @@ func (p *plan) frozenPage(ctx context.Context, f *frozenPage) (Page, error) {
 	if f == nil {
 		return Page{}, ErrBadToken
 	}
-	page := Page{Total: f.set.Len(), AtMost: len(f.residual) > 0}
+	page := Page{Total: f.set.Len(), AtMost: !f.residual.none()}
 	after, skip, tried := p.token.seq, p.q.Offset, 0
-	if skip > 0 && len(f.residual) == 0 {
+	if skip > 0 && f.residual.none() {
 		passed, _ := f.set.After(0, skip)
 		if len(passed) < skip {
 			return page, nil
@@ -103,7 +102,7 @@ func (p *plan) frozenPage(ctx context.Context, f *frozenPage) (Page, error) {
 	}
 	for {
 		want := p.q.Limit - len(page.Findings)
-		if len(f.residual) > 0 {
+		if !f.residual.none() {
 			want = loadStep
 		}
 		seqs, ok := f.set.After(after, want)
@@ -119,14 +118,12 @@ func (p *plan) frozenPage(ctx context.Context, f *frozenPage) (Page, error) {
 			after = seqs[len(seqs)-1]
 		}
 		for _, x := range found {
-			if len(f.residual) > 0 {
-				if ok, err := f.residual.Match(x.Doc, p.now); err != nil || !ok {
-					continue
-				}
-				if skip > 0 {
-					skip--
-					continue
-				}
+			if !f.residual.match(x.Doc) {
+				continue
+			}
+			if skip > 0 {
+				skip--
+				continue
 			}
 			page.Findings = append(page.Findings, x)
 			if len(page.Findings) == p.q.Limit {
@@ -135,7 +132,7 @@ func (p *plan) frozenPage(ctx context.Context, f *frozenPage) (Page, error) {
 			}
 		}
 		tried += len(seqs)
-		full := len(page.Findings) == p.q.Limit || len(f.residual) == 0
+		full := len(page.Findings) == p.q.Limit || f.residual.none()
 		if done || full || tried >= maxExamined {
 			return page, p.keep(f, &page, after)
 		}
@@ -169,7 +166,7 @@ type frozenPages struct {
 // frozenPage is one result. Not changed once made.
 type frozenPage struct {
 	set      *index.Frozen
-	residual asff.Filters
+	residual residual
 }
 
 // maxFrozenBytes bounds the memory of kept results: eight of a million findings each, or very many usual ones. A token

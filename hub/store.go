@@ -38,8 +38,8 @@ type Store interface {
 	Timeline(ctx context.Context, finding int64) ([]TimelinePoint, error)
 	// Activity returns the counters of one step with from <= At < to in ascending order of At.
 	Activity(ctx context.Context, step time.Duration, from, to time.Time) ([]ActivityCount, error)
-	// Search returns the Seqs of the newest (greatest Seq) at most limit findings, in descending order, that have all
-	// words; if prefix, a word that begins with the last one will do. Words are as Words makes them; never none.
+	// Search returns the Seqs of the findings that have all words, in any order; if there are more than limit, any
+	// limit of them. If prefix, a word that begins with the last one will do. Words are as Words makes them; never none.
 	Search(ctx context.Context, words []string, prefix bool, limit int) ([]int64, error)
 
 	// Trim deletes feed entries with Seq <= feed, activity counters of step short before shortBefore and all older than

@@ -133,8 +133,9 @@ type Page struct {
 	Findings []Finding
 	Next     string // "" if there are no more
 	Total    int    // findings that match, whatever the page
-	// AtMost tells that a filter had to be tried on documents (text without an index, such as Description CONTAINS) and
-	// that Total is only an upper bound. A page may then have fewer findings than Limit and still have a Next.
+	// AtMost tells that a filter had to be tried on documents (text without an index, such as Description CONTAINS, or
+	// words that very many findings have) and that Total is only an upper bound. A page may then have fewer findings than
+	// Limit and still have a Next.
 	AtMost bool
 }
 

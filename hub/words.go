@@ -1,7 +1,8 @@
 package hub
 
 import (
-	"strings"
+	"bytes"
+	"hash/maphash"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,46 +15,55 @@ const (
 	maxWordBytes = 64 // longer words are cut
 )
 
-// Words cuts text into the words by which Query.Text finds it: runs of letters and digits, in lower case.
+// Words cuts text into the words by which Query.Text finds it: runs of letters and digits, in lower case, each once.
 func Words(text string) []string {
 	var w wordList
-	w.add(text, false)
-	return w.words
+	add(&w, text, false)
+	return w.words()
 }
 
-// wordList collects distinct words.
+// wordList collects distinct words. It can be used again after reset.
 type wordList struct {
-	words []string
-	seen  map[string]struct{}
-	buf   []byte
+	text  []byte // the words, one after the other
+	ends  []int32
+	seen  map[uint64]struct{} // hashes of the words
+	seed  maphash.Seed
+	start int // of the word that is being read
+}
+
+func (w *wordList) reset() {
+	w.text, w.ends, w.start = w.text[:0], w.ends[:0], 0
+	clear(w.seen)
 }
 
 // add takes in the words of text; if volatile, numbers of four and more digits are left out: process ids and times differ
 // in every occurrence, and would make the store rewrite the finding's words each time.
-func (w *wordList) add(text string, volatile bool) {
-	w.buf = w.buf[:0]
+func add[T string | []byte](w *wordList, text T, volatile bool) {
 	digits := true
 	flush := func() {
-		if len(w.buf) > 0 && !(volatile && digits && len(w.buf) >= 4) {
-			w.put()
+		if volatile && digits && len(w.text)-w.start >= 4 {
+			w.text = w.text[:w.start]
 		}
-		w.buf, digits = w.buf[:0], true
+		w.end()
+		digits = true
 	}
 	for i := 0; i < len(text); {
 		c := text[i]
 		switch {
 		case 'a' <= c && c <= 'z':
-			w.buf, digits = append(w.buf, c), false
+			w.text, digits = append(w.text, c), false
 		case '0' <= c && c <= '9':
-			w.buf = append(w.buf, c)
+			w.text = append(w.text, c)
 		case 'A' <= c && c <= 'Z':
-			w.buf, digits = append(w.buf, c|0x20), false
+			w.text, digits = append(w.text, c|0x20), false
 		case c < utf8.RuneSelf:
-			flush()
+			if len(w.text) > w.start {
+				flush()
+			}
 		default:
-			r, size := utf8.DecodeRuneInString(text[i:])
+			r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
 			if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
-				w.buf, digits = utf8.AppendRune(w.buf, unicode.ToLower(r)), false
+				w.text, digits = utf8.AppendRune(w.text, unicode.ToLower(r)), false
 			} else {
 				flush()
 			}
@@ -65,8 +75,9 @@ func (w *wordList) add(text string, volatile bool) {
 	flush()
 }
 
-func (w *wordList) put() {
-	word := w.buf
+// end ends the word that is being read.
+func (w *wordList) end() {
+	word := w.text[w.start:]
 	if len(word) > maxWordBytes {
 		end := maxWordBytes
 		for end > 0 && !utf8.RuneStart(word[end]) {
@@ -74,44 +85,62 @@ func (w *wordList) put() {
 		}
 		word = word[:end]
 	}
-	if _, ok := w.seen[string(word)]; ok || len(w.words) >= maxWords {
-		return
-	}
 	if w.seen == nil {
-		w.seen = make(map[string]struct{}, 64)
+		w.seen, w.seed = make(map[uint64]struct{}, 128), maphash.MakeSeed()
 	}
-	s := string(word)
-	w.seen[s] = struct{}{}
-	w.words = append(w.words, s)
+	if len(word) > 0 && len(w.ends) < maxWords {
+		if hash := maphash.Bytes(w.seed, word); !has(w.seen, hash) {
+			w.seen[hash] = struct{}{}
+			w.start += len(word)
+			w.ends = append(w.ends, int32(w.start))
+		}
+	}
+	w.text = w.text[:w.start]
+}
+
+func has(m map[uint64]struct{}, key uint64) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// words returns the words, in the order of their first occurrence.
+func (w *wordList) words() []string {
+	all := string(w.text)
+	words := make([]string, len(w.ends))
+	start := int32(0)
+	for i, end := range w.ends {
+		words[i] = all[start:end]
+		start = end
+	}
+	return words
 }
 
 // visit takes in a value of a finding if it is one that text search looks at.
 func (w *wordList) visit(a asff.Attribute, key, value []byte) {
 	switch a {
 	case asff.AttrProductFields:
-		name := string(key)
-		if name != occurrencesField {
-			w.add(string(value), !strings.HasPrefix(name, "eyrie/"))
+		if string(key) != occurrencesField {
+			add(w, value, !bytes.HasPrefix(key, []byte("eyrie/")))
 		}
-	case asff.AttrTitle, asff.AttrDescription, asff.AttrType, asff.AttrAwsAccountId, asff.AttrRegion, asff.AttrProductName,
+	case asff.AttrId, asff.AttrTitle, asff.AttrDescription, asff.AttrType, asff.AttrAwsAccountId, asff.AttrRegion, asff.AttrProductName,
 		asff.AttrProcessName, asff.AttrProcessPath, asff.AttrResourceId, asff.AttrResourceContainerName,
 		asff.AttrResourceContainerImageName, asff.AttrResourceDetailsOther, asff.AttrResourceTags,
 		asff.AttrNetworkSourceIpV4, asff.AttrNetworkSourceIpV6, asff.AttrNetworkSourceDomain,
 		asff.AttrNetworkDestinationIpV4, asff.AttrNetworkDestinationIpV6, asff.AttrNetworkDestinationDomain,
 		asff.AttrMalwareName, asff.AttrMalwarePath, asff.AttrThreatIntelIndicatorValue, asff.AttrNoteText,
 		asff.AttrUserDefinedFields, asff.AttrAwsAccountName, asff.AttrComplianceSecurityControlId:
-		w.add(string(value), false)
+		add(w, value, false)
 	}
 }
 
-// hash is FNV-1a over the words (https://www.isthe.com/chongo/tech/comp/fnv/): it tells whether they changed.
+// hash tells whether the words changed: FNV-1a over them (https://www.isthe.com/chongo/tech/comp/fnv/). It is stored.
 func (w *wordList) hash() uint64 {
 	h := uint64(14695981039346656037)
-	for _, word := range w.words {
-		for i := 0; i < len(word); i++ {
-			h = (h ^ uint64(word[i])) * 1099511628211
-		}
-		h = (h ^ ' ') * 1099511628211
+	for _, c := range w.text {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	for _, end := range w.ends {
+		h = (h ^ uint64(end)) * 1099511628211
 	}
 	return h
 }

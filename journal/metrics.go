@@ -60,7 +60,7 @@ func (c *counts) Collect(ch chan<- prometheus.Metric) {
 		switch reason, rejected := cutPrefix(name); {
 		case rejected:
 			ch <- prometheus.MustNewConstMetric(rejectedDesc, prometheus.CounterValue, float64(n), reason)
-		case name == "stored" || name == "duplicates":
+		case name == storedCounter || name == duplicatesCounter:
 			ch <- prometheus.MustNewConstMetric(alertsDesc, prometheus.CounterValue, float64(n), name)
 		}
 	}

@@ -2,11 +2,12 @@ package journal
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
 // expireLimit bounds the alerts that one step of Expire deletes, so that writers never wait long for it.
-const expireLimit = 5000
+const expireLimit = 1000
 
 // Run does what a journal needs from time to time, until ctx ends: it deletes what is too old or too much, and keeps the
 // counters. It returns nil.
@@ -28,40 +29,43 @@ func (j *Journal) Run(ctx context.Context) error {
 func (j *Journal) flush(ctx context.Context) {
 	j.mu.Lock()
 	store, failure := j.store, j.failure
-	counters := map[string]int64{"stored": j.tally.counters["stored"], "duplicates": j.tally.counters["duplicates"]}
-	sources := make([]Source, 0, len(j.tally.dirty))
-	for k := range j.tally.dirty {
-		sources = append(sources, *j.tally.sources[k])
-	}
-	clear(j.tally.dirty)
-	j.mu.Unlock()
-	if store == nil || failure != nil || len(sources) == 0 {
+	if store == nil || failure != nil {
+		j.mu.Unlock()
 		return
 	}
-	if err := store.Save(ctx, counters, sources); err != nil {
-		j.c.Logger.Warn("the journal's counters could not be kept", "error", err)
+	counters, sources := j.tally.unkept()
+	j.mu.Unlock()
+	if counters == nil {
+		return
+	}
+	if err := j.noticed(store.Save(ctx, counters, sources)); err != nil {
+		j.mu.Lock()
+		j.tally.notKept(sources)
+		j.mu.Unlock()
+		if ctx.Err() == nil {
+			j.c.Logger.Warn("the journal's counters could not be kept", "error", err)
+		}
 	}
 }
 
-// expire deletes in small steps until nothing is too old or too much.
+// expire deletes in small steps until nothing is too old or too much. It goes on while the disk is full, to make room.
 func (j *Journal) expire(ctx context.Context) {
 	for ctx.Err() == nil {
 		store, err := j.usable()
 		if err != nil {
 			return
 		}
-		upTo := int64(1<<63 - 1)
+		upTo := int64(math.MaxInt64)
 		if j.c.Consumed != nil {
 			upTo = j.c.Consumed()
 		}
 		n, err := store.Expire(ctx, j.c.Now().Add(-j.c.MaxAge), j.c.MaxBytes, upTo, expireLimit)
-		if err != nil {
-			j.c.Logger.Warn("old alerts could not be deleted", "error", err)
-			return
-		}
-		if n == 0 {
-			return
-		}
 		j.metrics.expired.Add(float64(n))
+		if err := j.noticed(err); err != nil && ctx.Err() == nil {
+			j.c.Logger.Warn("old alerts could not be deleted", "error", err)
+		}
+		if err != nil || n == 0 {
+			return
+		}
 	}
 }

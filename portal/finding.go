@@ -221,7 +221,7 @@ func (b *findingBody) aside() {
 			return
 		}
 		f := fact{Name: label, Value: value, Kind: kind}
-		if pickName != "" {
+		if pickName != "" && len(value) <= maxValue {
 			f.Href = view{Picked: map[string][]string{pickName: {value}}}.url()
 		}
 		b.Facts = append(b.Facts, f)
@@ -372,24 +372,39 @@ func isTechnique(s string) bool {
 	return true
 }
 
-const timelineBars = 60
+const (
+	timelineBars = 60 // at most
+	minTimeline  = 24
+)
 
+// timeline draws when the finding occurred, from its first hour to now.
 func (p *Portal) timeline(ctx context.Context, b *findingBody) error {
 	points, err := p.findings.Timeline(ctx, b.F.Key)
 	if err != nil || len(points) == 0 {
 		return err
 	}
-	from, step := steps(points[0].At, points[len(points)-1].At.Add(time.Hour), timelineBars)
-	step = max(step, time.Hour)
-	from = from.Truncate(step)
-	n := max(int(points[len(points)-1].At.Sub(from)/step)+1, 12)
+	end := points[len(points)-1].At.Add(time.Hour)
+	if now := p.c.Now(); now.After(end) {
+		end = now
+	}
+	from, step := steps(points[0].At, end, timelineBars)
+	if step < time.Hour {
+		step = time.Hour
+		from = points[0].At.UTC().Truncate(step)
+	}
+	n := int(end.Sub(from)/step) + 1
+	if few := minTimeline - n; few > 0 { // a bar as wide as the page says nothing
+		from, n = from.Add(-time.Duration(few)*step), minTimeline
+	}
 	bars := make([]chart.Bar, n)
 	for i := range bars {
 		bars[i].At = from.Add(time.Duration(i) * step)
 		bars[i].To = bars[i].At.Add(step)
 	}
 	for _, pt := range points {
-		bars[int(pt.At.Sub(from)/step)].Values[0] += int(pt.Count)
+		if i := int(pt.At.Sub(from) / step); i >= 0 && i < len(bars) {
+			bars[i].Values[0] += int(pt.Count)
+		}
 	}
 	for i := range bars {
 		bars[i].Title = bars[i].At.UTC().Format("2 Jan 15:04 UTC") + ": " + count(bars[i].Values[0], "occurrence", "occurrences")

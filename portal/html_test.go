@@ -39,7 +39,9 @@ func parseHTML(src string) ([]element, error) {
 		}
 		if strings.TrimSpace(words) != "" {
 			for _, i := range open {
-				all[i].text += words
+				if len(all[i].text) < 1000 {
+					all[i].text += words
+				}
 			}
 		}
 		pos += lt

@@ -141,7 +141,7 @@ func (p *Portal) optionsOf(ctx context.Context, v view, pk pick, contains string
 		all = append(all, o)
 	}
 	for _, b := range buckets {
-		if b.Value == "" || slices.Contains(picked, b.Value) || !containsFold(b.Value, contains) {
+		if b.Value == "" || len(b.Value) > maxValue || slices.Contains(picked, b.Value) || !containsFold(b.Value, contains) {
 			continue
 		}
 		if len(all) == maxOptions {

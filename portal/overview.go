@@ -255,7 +255,10 @@ func (p *Portal) rank(ctx context.Context, v view, pk pick, now time.Time, span 
 	r := ranking{All: withParam(v.url(), "pick", pk.name)}
 	for _, bucket := range buckets[:min(rankedRows, len(buckets))] {
 		one := v.with(pk.name, bucket.Value)
-		row := ranked{Value: bucket.Value, Href: one.url(), Count: bucket.Count, New: bucket.New}
+		row := ranked{Value: bucket.Value, Count: bucket.Count, New: bucket.New}
+		if len(bucket.Value) <= maxValue {
+			row.Href = one.url()
+		}
 		r.Max = max(r.Max, bucket.Count)
 		for i, n := range bucket.BySeverity {
 			if n > 0 {

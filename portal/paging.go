@@ -16,6 +16,10 @@ import (
 // sorted by (after=SEQ@WORD@TIME, and before= for the way back). The number of the page only says near which offset to
 // look. Nothing is kept on the server: such an address can be shared and survives a restart.
 
+// maxAnchor is how long a word may be that stands in such an address: titles have at most 256 characters (ASFF, Title).
+// A page whose rows are sorted by longer ones is looked for by its number alone.
+const maxAnchor = 1024
+
 // anchor is a row's place in an ordering.
 type anchor struct {
 	Seq  int64
@@ -29,7 +33,7 @@ func (a anchor) String() string {
 
 func parseAnchor(s string) (anchor, bool) {
 	first, last := strings.IndexByte(s, '@'), strings.LastIndexByte(s, '@')
-	if first < 0 || first == last || len(s) > 2*maxValue {
+	if first < 0 || first == last || len(s) > 2*maxAnchor {
 		return anchor{}, false
 	}
 	seq, err := strconv.ParseInt(s[:first], 10, 64)
@@ -181,15 +185,22 @@ func (w listPage) links(v view) (prev, next string) {
 		return prev, ""
 	}
 	number := w.from/pageSize + 1
+	near := func(name string, r *row) string {
+		a := v.anchorOf(r)
+		if len(a.Word) > maxAnchor {
+			return ""
+		}
+		return "&" + name + "=" + readable.Replace(url.QueryEscape(a.String()))
+	}
 	if w.from > 0 {
 		if w.from <= pageSize {
 			prev = v.url()
 		} else {
-			prev = withParam(withParam(v.url(), "page", strconv.Itoa(max(2, number-1))), "before", v.anchorOf(&w.rows[0]).String())
+			prev = withParam(v.url(), "page", strconv.Itoa(max(2, number-1))) + near("before", &w.rows[0])
 		}
 	}
 	if w.from+len(w.rows) < w.total {
-		next = withParam(withParam(v.url(), "page", strconv.Itoa(number+1)), "after", v.anchorOf(&w.rows[len(w.rows)-1]).String())
+		next = withParam(v.url(), "page", strconv.Itoa(number+1)) + near("after", &w.rows[len(w.rows)-1])
 	}
 	return prev, next
 }

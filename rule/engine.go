@@ -3,7 +3,8 @@
 // one event, match binds conditions and says what is right, program evaluates them fast. An Engine is a loaded set compiled for speed; a Holder swaps engines while they are used.
 //
 // The package reads no files, no clock and no kernel. Files that cannot be used give a report and never an engine;
-// evaluating an event cannot fail and does not allocate unless a rule matches or uses an operator that has to (regex).
+// evaluating an event cannot fail and does not allocate unless a rule matches, uses an operator that has to (regex), or
+// the event is the first that asks for a part of the engine that is not compiled yet.
 package rule
 
 import (
@@ -47,7 +48,8 @@ type Config struct {
 	MinPriority *falco.Priority // rules below it are left out; nil leaves out none
 }
 
-// Engine is a set of rules, compiled. It never changes and may be used by any number of goroutines, each with a Session.
+// Engine is a set of rules, compiled as far as events have asked for it. Its answers never change, and it may be used by
+// any number of goroutines, each with a Session.
 type Engine struct {
 	cfg   Config
 	rules []*Rule // enabled ones
@@ -86,6 +88,10 @@ func (g *Engine) EventTypes() field.EventSet {
 	}
 	return s
 }
+
+// Prepare compiles at once what sessions otherwise compile when the first event of a type and shape asks for it. It may
+// run beside sessions, and is for callers who would rather wait before an engine is put to use.
+func (g *Engine) Prepare() { g.prog.Prepare() }
 
 // Session evaluates events with an engine. It is for one goroutine.
 type Session struct {

@@ -323,7 +323,6 @@ func (m *Memory) Search(_ context.Context, words []string, prefix bool, limit in
 			seqs = append(seqs, seq)
 		}
 	}
-	slices.SortFunc(seqs, func(a, b int64) int { return cmp.Compare(b, a) })
 	return seqs[:min(limit, len(seqs))], nil
 }
 

@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -47,17 +48,10 @@ func extractOne(doc []byte, a asff.Attribute, key string) (*Values, error) {
 	if err != nil || a.Kind() != asff.KindMap {
 		return v, err
 	}
-	v.first[a] = 0
-	var last int32
+	v.first[a], v.last[a] = 0, 0
 	err = asff.Extract(doc, func(b asff.Attribute, k, value []byte) {
-		if b != a || string(k) != key {
-			return
-		}
-		v.items = append(v.items, item{key: v.keep(k), value: v.keep(value)})
-		if at := int32(len(v.items)); last == 0 {
-			v.first[a], last = at, at
-		} else {
-			v.items[last-1].next, last = at, at
+		if b == a && string(k) == key {
+			v.add(a, k, value)
 		}
 	})
 	return v, err
@@ -134,27 +128,56 @@ func (v View) Tally(s *Set, a asff.Attribute, key string) (t *Tally, ok bool) {
 	return t, true
 }
 
+// maxCells bounds the codes of which summaries are counted one by one: 2 MB of counts.
+const maxCells = 1 << 12
+
 func (v View) tallyDict(t *Tally, s *Set, c *column) {
-	cells := make([][summaries]uint32, 0)
-	if len(c.dict.tuples) <= 1<<12 { // at most 2 MB: count summaries by code, and make sense of them once a code
-		cells = make([][summaries]uint32, len(c.dict.tuples))
+	n := len(c.dict.tuples)
+	if n > maxCells {
+		byCode := make([]cell, n)
 		for row := range v.rows(s) {
-			cells[c.codes.get(row)][v.x.summary[row]&(summaries-1)]++
+			byCode[c.codes.get(row)].addOne(v.x.summary[row])
 		}
-		for code, counts := range cells {
-			if one := cellOf(counts[:]); code > 0 && one.count > 0 {
-				t.add(c.dict.tuples[code], one)
+		for code := 1; code < n; code++ {
+			if byCode[code].count > 0 {
+				t.add(c.dict.tuples[code], byCode[code])
 			}
 		}
 		return
 	}
-	byCode := make([]cell, len(c.dict.tuples))
-	for row := range v.rows(s) {
-		byCode[c.codes.get(row)].addOne(v.x.summary[row])
+	cells := make([]uint32, n*summaries) // by code and summary, of which sense is made once a code
+	switch {
+	case c.codes.wide != nil:
+		tallyCodes(cells, s.bits, c.codes.wide, v.x.summary)
+	case c.codes.middle != nil:
+		tallyCodes(cells, s.bits, c.codes.middle, v.x.summary)
+	default:
+		tallyCodes(cells, s.bits, c.codes.narrow, v.x.summary)
 	}
-	for code := 1; code < len(byCode); code++ {
-		if byCode[code].count > 0 {
-			t.add(c.dict.tuples[code], byCode[code])
+	for code := 1; code < n; code++ {
+		if one := cellOf(cells[code*summaries : (code+1)*summaries]); one.count > 0 {
+			t.add(c.dict.tuples[code], one)
+		}
+	}
+}
+
+// tallyCodes counts the rows of set by code and summary. Rows past the end of codes have code 0, which is not asked for.
+func tallyCodes[T uint8 | uint16 | uint32](cells []uint32, set []uint64, codes []T, summary []uint8) {
+	for i, w := range set {
+		if i*64 >= len(codes) {
+			return
+		}
+		block := codes[i*64 : min(i*64+64, len(codes))]
+		if w == math.MaxUint64 {
+			for j, code := range block {
+				cells[int(code)*summaries|int(summary[i*64+j]&(summaries-1))]++
+			}
+			continue
+		}
+		for ; w != 0; w &= w - 1 {
+			if j := bits.TrailingZeros64(w); j < len(block) {
+				cells[int(block[j])*summaries|int(summary[i*64+j]&(summaries-1))]++
+			}
 		}
 	}
 }

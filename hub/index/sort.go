@@ -25,11 +25,11 @@ type Order struct {
 // last is the sort key of a finding without the attribute. All others are less.
 const last = math.MaxUint64
 
-// keyer turns the value of a row into a number that sorts as the order says.
+// keyer turns the values of rows into numbers that sort as the order says.
 type keyer struct {
-	c     *column // nil: no finding has the attribute
-	desc  bool
-	ranks []uint32
+	c      *column // nil: no finding has the attribute
+	desc   bool
+	byCode []uint64 // of a dictionary
 }
 
 // Sortable reports whether memory can sort by o. If not, Key of the documents must be used.
@@ -46,14 +46,14 @@ func (v View) keyers(orders []Order) []keyer {
 	for i, o := range orders {
 		ks[i] = keyer{c: v.x.find(o.Attribute, o.Key), desc: o.Desc}
 		if c := ks[i].c; c != nil && c.dict != nil {
-			ks[i].ranks = c.ranked(o.Desc)
+			ks[i].byCode = c.ranked(o.Desc)
 		}
 	}
 	return ks
 }
 
-// ranked returns the ranks of the dictionary's codes, keeping them until there are more codes.
-func (c *column) ranked(desc bool) []uint32 {
+// ranked returns the sort keys of the dictionary's codes, keeping them until there are more codes.
+func (c *column) ranked(desc bool) []uint64 {
 	side := 0
 	if desc {
 		side = 1
@@ -62,7 +62,14 @@ func (c *column) ranked(desc bool) []uint32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.of[side] != c.dict || len(r.by[side]) != len(c.dict.tuples) {
-		r.of[side], r.by[side] = c.dict, c.dict.ranks(c.attr, desc)
+		keys := make([]uint64, len(c.dict.tuples))
+		for code, rank := range c.dict.ranks(c.attr, desc) {
+			if keys[code] = uint64(rank); desc {
+				keys[code] = last - 1 - keys[code]
+			}
+		}
+		keys[0] = last
+		r.of[side], r.by[side] = c.dict, keys
 	}
 	return r.by[side]
 }
@@ -71,7 +78,40 @@ func (c *column) ranked(desc bool) []uint32 {
 type rankCache struct {
 	mu sync.Mutex // guards the rest; readers of the index fill it
 	of [2]*dict   // ascending, descending
-	by [2][]uint32
+	by [2][]uint64
+}
+
+// block computes the keys of the 64 rows from row on: all of them, since that is quicker than asking which are wanted.
+func (k *keyer) block(row int, keys *[64]uint64) {
+	switch {
+	case k.c == nil:
+		for j := range keys {
+			keys[j] = last
+		}
+	case k.byCode != nil && row+64 <= len(k.c.codes.narrow):
+		for j, code := range k.c.codes.narrow[row : row+64] {
+			keys[j] = k.byCode[code]
+		}
+	case k.byCode != nil && row+64 <= len(k.c.codes.middle):
+		for j, code := range k.c.codes.middle[row : row+64] {
+			keys[j] = k.byCode[code]
+		}
+	case k.c.timed && row+64 <= len(k.c.times) && len(k.c.odd) == 0:
+		flip := uint64(0)
+		if k.desc {
+			flip = math.MaxUint64
+		}
+		for j, n := range k.c.times[row : row+64] {
+			// Descending, last-1-key is the complement of key less one.
+			if keys[j] = (timeKey(n) ^ flip) - flip&1; n == absentTime {
+				keys[j] = last
+			}
+		}
+	default:
+		for j := range keys {
+			keys[j] = k.at(row + j)
+		}
+	}
 }
 
 func (k *keyer) at(row int) uint64 {
@@ -80,12 +120,8 @@ func (k *keyer) at(row int) uint64 {
 	}
 	var key uint64
 	switch {
-	case k.ranks != nil:
-		code := k.c.codes.get(row)
-		if code == 0 {
-			return last
-		}
-		key = uint64(k.ranks[code])
+	case k.byCode != nil:
+		return k.byCode[k.c.codes.get(row)]
 	case k.c.timed:
 		n := int64(absentTime)
 		if row < len(k.c.times) {
@@ -238,17 +274,31 @@ func (v View) Sorted(s *Set, orders []Order, skip, limit int) []int64 {
 	}
 	ks := v.keyers(orders)
 	b := best{n: skip + limit}
-	for i, w := range s.bits {
-		for ; w != 0; w &= w - 1 {
-			row := i*64 + bits.TrailingZeros64(w)
-			first := ks[0].at(row)
-			if !b.wants(first) {
+	var first [64]uint64
+	// What is newer mostly has the greater times and counts: begin where the best are expected, and little is moved.
+	for i := range s.bits {
+		if orders[0].Desc {
+			i = len(s.bits) - 1 - i
+		}
+		w := s.bits[i]
+		if w == 0 {
+			continue
+		}
+		ks[0].block(i*64, &first)
+		for w != 0 {
+			j := bits.TrailingZeros64(w)
+			if orders[0].Desc {
+				j = 63 - bits.LeadingZeros64(w)
+			}
+			w &^= 1 << j
+			if !b.wants(first[j]) {
 				continue
 			}
+			row := i*64 + j
 			e := entry{seq: v.x.seqs[row]}
-			e.keys[0] = first
-			for j := 1; j < len(ks); j++ {
-				e.keys[j] = ks[j].at(row)
+			e.keys[0] = first[j]
+			for n := 1; n < len(ks); n++ {
+				e.keys[n] = ks[n].at(row)
 			}
 			b.offer(e)
 		}
@@ -261,22 +311,29 @@ func (v View) Sorted(s *Set, orders []Order, skip, limit int) []int64 {
 type Frozen struct {
 	seqs []int64
 	keys [][]uint64 // by order, then as seqs
+	desc bool       // the best are expected at the end
 }
 
 // Freeze copies the sort keys of s.
 func (v View) Freeze(s *Set, orders []Order) *Frozen {
 	n := s.Len()
-	f := &Frozen{seqs: make([]int64, 0, n), keys: make([][]uint64, len(orders))}
+	f := &Frozen{seqs: make([]int64, 0, n), keys: make([][]uint64, len(orders)), desc: orders[0].Desc}
 	ks := v.keyers(orders)
 	for i := range ks {
 		f.keys[i] = make([]uint64, 0, n)
 	}
+	var keys [64]uint64
 	for i, w := range s.bits {
-		for ; w != 0; w &= w - 1 {
-			row := i*64 + bits.TrailingZeros64(w)
-			f.seqs = append(f.seqs, v.x.seqs[row])
-			for j := range ks {
-				f.keys[j] = append(f.keys[j], ks[j].at(row))
+		if w == 0 {
+			continue
+		}
+		for rest := w; rest != 0; rest &= rest - 1 {
+			f.seqs = append(f.seqs, v.x.seqs[i*64+bits.TrailingZeros64(rest)])
+		}
+		for n := range ks {
+			ks[n].block(i*64, &keys)
+			for rest := w; rest != 0; rest &= rest - 1 {
+				f.keys[n] = append(f.keys[n], keys[bits.TrailingZeros64(rest)])
 			}
 		}
 	}
@@ -315,6 +372,9 @@ func (f *Frozen) After(seq int64, limit int) (seqs []int64, ok bool) {
 	}
 	b := best{n: limit}
 	for i := range f.seqs {
+		if f.desc {
+			i = len(f.seqs) - 1 - i
+		}
 		if !b.wants(f.keys[0][i]) || seq != 0 && f.keys[0][i] < from.keys[0] {
 			continue
 		}

@@ -1,7 +1,9 @@
 package index
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,11 +34,12 @@ func keyed(a asff.Attribute, key string) bool {
 // hashedFirst are the attributes whose values are expected to differ in every finding.
 func hashedFirst(a asff.Attribute) bool { return a == asff.AttrId || a == asff.AttrDescription }
 
-// Values are the indexed values of one document. Not changed once made.
+// Values are the indexed values of one document.
 type Values struct {
 	arena   []byte
 	items   []item
 	first   [asff.NumAttributes]int32 // 1 + place in items of an attribute's first value; 0 if none
+	last    [asff.NumAttributes]int32 // likewise of its last
 	summary uint8
 	touched uint32 // hours since 1970
 }
@@ -52,39 +55,59 @@ type span struct{ from, to uint32 }
 // Extract reads the indexed values of a document. touched is when the finding last changed, to the hour. visit, if not
 // nil, is called with every value that asff.Extract finds, on its terms. The error is that of asff.Extract.
 func Extract(doc []byte, touched time.Time, visit func(a asff.Attribute, key, value []byte)) (*Values, error) {
-	v := &Values{arena: make([]byte, 0, len(doc)/2), items: make([]item, 0, 80)}
-	var last [asff.NumAttributes]int32
-	var label, workflow, record string
+	v := new(Values)
+	return v, v.Extract(doc, touched, visit)
+}
+
+// Extract is the function Extract, into v, whose memory it uses again.
+func (v *Values) Extract(doc []byte, touched time.Time, visit func(a asff.Attribute, key, value []byte)) error {
+	v.arena = slices.Grow(v.arena[:0], len(doc)/2)
+	v.items = slices.Grow(v.items[:0], 80)
+	clear(v.first[:])
+	clear(v.last[:])
+	severity, workflow, archived := uint8(0), uint8(0), uint8(0)
 	err := asff.Extract(doc, func(a asff.Attribute, key, value []byte) {
 		if visit != nil {
 			visit(a, key, value)
 		}
 		switch a {
 		case asff.AttrSeverityLabel:
-			label = string(value)
+			severity = place(Severities[:], value)
 		case asff.AttrWorkflowStatus:
-			workflow = string(value)
+			workflow = place(Workflows[:], value)
 		case asff.AttrRecordState:
-			record = string(value)
+			archived = place(recordStates[:], value)
+		case asff.AttrProductFields:
+			if !bytes.HasPrefix(key, []byte(ownPrefix)) {
+				return
+			}
 		}
-		if a.Kind() == asff.KindMap && !keyed(a, string(key)) {
-			return
-		}
-		v.items = append(v.items, item{key: v.keep(key), value: v.keep(value)})
-		at := int32(len(v.items))
-		if last[a] == 0 {
-			v.first[a] = at
-		} else {
-			v.items[last[a]-1].next = at
-		}
-		last[a] = at
+		v.add(a, key, value)
 	})
-	if err != nil {
-		return nil, err
-	}
-	v.summary = summarize(label, workflow, record)
+	v.summary = severity | workflow<<workflowShift | archived*archivedBit
 	v.touched = hours(touched)
-	return v, nil
+	return err
+}
+
+func (v *Values) add(a asff.Attribute, key, value []byte) {
+	v.items = append(v.items, item{key: v.keep(key), value: v.keep(value)})
+	at := int32(len(v.items))
+	if v.last[a] == 0 {
+		v.first[a] = at
+	} else {
+		v.items[v.last[a]-1].next = at
+	}
+	v.last[a] = at
+}
+
+// place is where value stands in list, 0 if it does not.
+func place(list []string, value []byte) uint8 {
+	for i, s := range list {
+		if s == string(value) {
+			return uint8(i)
+		}
+	}
+	return 0
 }
 
 func hours(t time.Time) uint32 { return uint32(max(t.Unix(), 0) / 3600) }
@@ -152,26 +175,10 @@ const (
 // Workflows are the workflow statuses in the order of Counts.ByWorkflow; any other counts as NEW.
 var Workflows = [4]string{"NEW", "NOTIFIED", "RESOLVED", "SUPPRESSED"}
 
+var recordStates = [2]string{"ACTIVE", "ARCHIVED"}
+
 // Severities are the severity labels in the order of Bucket.BySeverity; any other counts as INFORMATIONAL.
 var Severities = [5]string{"INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"}
-
-func summarize(label, workflow, record string) uint8 {
-	s := uint8(0)
-	for i, l := range Severities {
-		if l == label {
-			s = uint8(i)
-		}
-	}
-	for i, w := range Workflows {
-		if w == workflow {
-			s |= uint8(i) << workflowShift
-		}
-	}
-	if record == "ARCHIVED" {
-		s |= archivedBit
-	}
-	return s
-}
 
 func severityOf(summary uint8) int { return int(summary & 7) }
 func workflowOf(summary uint8) int { return int(summary >> workflowShift & 7) }

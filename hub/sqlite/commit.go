@@ -112,7 +112,7 @@ func (w *writer) deletes(seqs []int64) (int64, error) {
 		deleted += n
 		for _, q := range []string{
 			"DELETE FROM finding_text WHERE rowid = ?",
-			"DELETE FROM alert_chunk WHERE finding = ?",
+			"DELETE FROM alert_chunk WHERE id BETWEEN ?1 * 1024 AND ?1 * 1024 + 1023",
 			"DELETE FROM timeline WHERE finding = ?",
 			"DELETE FROM history WHERE finding = ?",
 		} {
@@ -177,12 +177,15 @@ func (w *writer) texts(b *hub.Batch) error {
 }
 
 func (w *writer) chunks(b *hub.Batch) error {
-	const q = "INSERT OR REPLACE INTO alert_chunk (finding, slot, n, body) VALUES %s"
-	return w.insert(q, 4, len(b.Chunks), func(args []any, i int) ([]any, error) {
+	const q = "INSERT OR REPLACE INTO alert_chunk (id, n, body) VALUES %s"
+	return w.insert(q, 3, len(b.Chunks), func(args []any, i int) ([]any, error) {
 		c := &b.Chunks[i]
-		return append(args, c.Finding, c.Slot, c.N, c.Body), nil
+		return append(args, c.Finding*chunkSlots+int64(c.Slot), c.N, c.Body), nil
 	})
 }
+
+// chunkSlots is how many slots of a finding alert_chunk.id has room for.
+const chunkSlots = 1024
 
 func (w *writer) timeline(b *hub.Batch) error {
 	const q = `INSERT INTO timeline (finding, hour, count) VALUES %s

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -25,10 +26,16 @@ func keyHash(k hub.Key) []byte {
 	return sum[:16]
 }
 
-// nanos and moment convert times to and from the file's integers; the zero time is 0.
+// nanos and moment convert times to and from the file's integers; the zero time is 0. Times that do not fit, before 1678
+// or after 2261, become the nearest that do.
 func nanos(t time.Time) int64 {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return 0
+	case t.Year() < 1678:
+		return math.MinInt64
+	case t.Year() > 2261:
+		return math.MaxInt64
 	}
 	return t.UnixNano()
 }
@@ -171,7 +178,7 @@ func (s *Store) Search(ctx context.Context, words []string, prefix bool, limit i
 		match.WriteString(" *")
 	}
 	var seqs []int64
-	const q = "SELECT rowid FROM finding_text WHERE finding_text MATCH ? ORDER BY rowid DESC LIMIT ?"
+	const q = "SELECT rowid FROM finding_text WHERE finding_text MATCH ? LIMIT ?"
 	err := s.query(ctx, "search "+strconv.Quote(match.String()), q, func(rows *sql.Rows) error {
 		var seq int64
 		err := rows.Scan(&seq)

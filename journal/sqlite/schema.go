@@ -14,21 +14,25 @@ const applicationID = 0x45796a6f
 // migrations[i] brings a file from schema version i (PRAGMA user_version) to i+1. A version that was released is never
 // edited: a change is a new entry. Times are nanoseconds since 1970 UTC.
 var migrations = []string{`
--- One row is the records of one commit; block.go says how body is laid out.
+-- One row is the records of one commit; FORMAT.md says how body is laid out. The two sums say in one look at the first and
+-- the last row how much there is, without reading what lies between.
 CREATE TABLE block (
-	first    INTEGER PRIMARY KEY, -- Seq of the first record
-	last     INTEGER NOT NULL,    -- Seq of the last
-	records  INTEGER NOT NULL,
-	arrived  INTEGER NOT NULL,
-	body     BLOB NOT NULL
+	first       INTEGER PRIMARY KEY, -- Seq of the first record
+	last        INTEGER NOT NULL,    -- Seq of the last
+	arrived     INTEGER NOT NULL,
+	records_sum INTEGER NOT NULL,    -- records of this block and of all before it, deleted ones too
+	bytes_sum   INTEGER NOT NULL,    -- bytes of the bodies of the same blocks
+	body        BLOB NOT NULL
 ) STRICT;
 
--- What is in the blocks, to recognise what is delivered again. The alert's own time comes first in the key: alerts that
--- happen together arrive together, so inserts touch a few neighbouring pages rather than pages all over the index.
+-- What is in the blocks, to recognise what is delivered again: the alert's own time and its fingerprint. The time comes
+-- first in the key: alerts that happen together arrive together, so inserts touch a few neighbouring pages rather than
+-- pages all over the index.
 CREATE TABLE seen (
-	at          INTEGER NOT NULL,
-	fingerprint BLOB    NOT NULL, -- 16 bytes
-	PRIMARY KEY (at, fingerprint)
+	at   INTEGER NOT NULL,
+	high INTEGER NOT NULL, -- bytes 0-7 of the fingerprint, little-endian
+	low  INTEGER NOT NULL, -- bytes 8-15
+	PRIMARY KEY (at, high, low)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE quarantine (
@@ -41,9 +45,11 @@ CREATE TABLE quarantine (
 	reason  TEXT NOT NULL,
 	detail  TEXT NOT NULL,
 	size    INTEGER NOT NULL, -- bytes as received
+	cost    INTEGER NOT NULL, -- bytes that count against the bound of the quarantine
 	body    BLOB NOT NULL     -- perhaps cut
 ) STRICT;
 
+-- evicted, discarded: of the quarantine. passed: no Seq up to this is given again. Others are the journal's own.
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE cursor  (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE source (
@@ -51,44 +57,48 @@ CREATE TABLE source (
 	seen INTEGER NOT NULL, count INTEGER NOT NULL,
 	PRIMARY KEY (way, host, cluster)
 ) STRICT, WITHOUT ROWID;
+
+-- One row of a few pages, written anew to find out whether there is room.
+CREATE TABLE trial (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 `}
 
-// migrate brings the schema up to date. base is the Seq before the first one of a new journal.
-func migrate(ctx context.Context, db *sql.DB, base int64) error {
-	var app, version, tables int
+// identify returns the schema version of the file, 0 if it is empty, or why it is none of ours. It changes nothing.
+func identify(ctx context.Context, db *sql.Conn) (version int, err error) {
+	var app, tables int
 	for _, q := range []struct {
 		query string
 		to    *int
 	}{{"PRAGMA application_id", &app}, {"PRAGMA user_version", &version}, {"SELECT count(*) FROM sqlite_schema", &tables}} {
 		if err := db.QueryRowContext(ctx, q.query).Scan(q.to); err != nil {
-			return classify("read the schema", err)
+			return 0, fmt.Errorf("read the schema: %w", err)
 		}
 	}
 	switch {
 	case app != applicationID && (app != 0 || tables != 0):
-		return fmt.Errorf("%w: it is an SQLite file, but not a journal", journal.ErrCorrupt)
+		return 0, fmt.Errorf("%w: it is an SQLite file, but not a journal", journal.ErrCorrupt)
 	case version > len(migrations):
-		return fmt.Errorf("%w (schema %d, this one knows %d)", journal.ErrNewer, version, len(migrations))
-	case version == len(migrations):
+		return 0, fmt.Errorf("%w (schema %d, this one knows %d)", journal.ErrNewer, version, len(migrations))
+	}
+	return version, nil
+}
+
+// migrate brings the schema up to date from version.
+func migrate(ctx context.Context, db *sql.Conn, version int) error {
+	if version == len(migrations) {
 		return nil
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return classify("migrate", err)
+		return fmt.Errorf("migrate: %w", err)
 	}
 	defer tx.Rollback()
 	for _, m := range migrations[version:] {
 		if _, err := tx.ExecContext(ctx, m); err != nil {
-			return classify("migrate", err)
-		}
-	}
-	if version == 0 {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO counter VALUES ('base', ?)", base); err != nil {
-			return classify("migrate", err)
+			return fmt.Errorf("migrate: %w", err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(migrations))); err != nil {
-		return classify("migrate", err)
+		return fmt.Errorf("migrate: %w", err)
 	}
-	return classify("migrate", tx.Commit())
+	return tx.Commit()
 }

@@ -2,100 +2,121 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
 	"strings"
-	"time"
 
 	"github.com/eyrie-sec/eyrie/journal"
 )
 
-// seenRows is how many rows one INSERT INTO seen holds: a statement costs several times what a row does.
-const seenRows = 16
+// seenSizes are the numbers of rows that one INSERT INTO seen may hold, for any number to be made of a few of them: a
+// statement costs several times what a row does.
+var seenSizes = [...]int{64, 32, 16, 8, 4, 2, 1}
 
-var (
-	insertSeen     = "INSERT OR IGNORE INTO seen VALUES (?, ?) RETURNING fingerprint"
-	insertSeenMany = "INSERT OR IGNORE INTO seen VALUES (?, ?)" + strings.Repeat(", (?, ?)", seenRows-1) + " RETURNING fingerprint"
-)
+var insertSeen = func() (queries [len(seenSizes)]string) {
+	for i, n := range seenSizes {
+		queries[i] = "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)" + strings.Repeat(", (?, ?, ?)", n-1)
+	}
+	return queries
+}()
+
+// errSomeSeen says that not all records of a group are new.
+var errSomeSeen = errors.New("some records are stored already")
 
 // Write stores a group in one transaction. See journal.Store.
 func (s *Store) Write(ctx context.Context, g journal.Group) ([]bool, error) {
-	var stored []bool
-	err := s.transaction(ctx, "write", func() error {
-		var err error
-		if stored, err = s.markSeen(ctx, g.Records); err != nil {
-			return err
-		}
-		if err := s.insertBlock(ctx, g.Records, stored); err != nil {
-			return err
-		}
-		if err := s.saveCounters(ctx, g.Counters); err != nil {
-			return err
-		}
-		if len(g.Records)+len(g.Rejected) == 0 {
-			// A probe: something must reach the disk.
-			return s.saveCounters(ctx, map[string]int64{"probe": time.Now().UnixNano()})
-		}
-		return s.reject(ctx, g.Rejected, g.MaxBytes)
-	})
-	return stored, err
-}
-
-// markSeen enters the records into the index of what is stored and tells which were not there.
-func (s *Store) markSeen(ctx context.Context, records []journal.Record) ([]bool, error) {
-	stored := make([]bool, len(records))
-	args := make([]any, 0, 2*seenRows)
-	for first := 0; first < len(records); {
-		n := 1
-		query := insertSeen
-		if len(records)-first >= seenRows {
-			n, query = seenRows, insertSeenMany
-		}
-		chunk := records[first : first+n]
-		args = args[:0]
-		for i := range chunk {
-			args = append(args, alertTime(&chunk[i]), chunk[i].Fingerprint[:])
-		}
-		if err := s.insertSeen(ctx, query, args, chunk, stored[first:first+n]); err != nil {
-			return nil, err
-		}
-		first += n
+	stored := make([]bool, len(g.Records))
+	// Nearly always all are new, which takes a few statements. Else SQLite does not say which are: it is asked one by one.
+	err := s.transaction(ctx, "write", func() error { return s.write(g, stored, s.markAll) })
+	if errors.Is(err, errSomeSeen) {
+		err = s.transaction(ctx, "write", func() error { return s.write(g, stored, s.markEach) })
+	}
+	if err == nil {
+		err = s.fail("write", s.moved())
+	}
+	if err != nil {
+		return nil, err
 	}
 	return stored, nil
 }
 
-// insertSeen runs one INSERT; the rows that it returns are the ones that were new.
-func (s *Store) insertSeen(ctx context.Context, query string, args []any, chunk []journal.Record, stored []bool) error {
-	st := s.stmts[query]
-	if st == nil {
-		var err error
-		if st, err = s.conn.PrepareContext(ctx, query); err != nil {
-			return err
-		}
-		s.stmts[query] = st
+func (s *Store) write(g journal.Group, stored []bool, mark func([]journal.Record, []bool) error) error {
+	if len(g.Records)+len(g.Rejected) == 0 {
+		return s.try()
 	}
-	rows, err := st.QueryContext(ctx, args...)
-	if err != nil {
+	if err := mark(g.Records, stored); err != nil {
 		return err
 	}
-	defer rows.Close()
-	var fingerprint sql.RawBytes
-	for rows.Next() {
-		if err := rows.Scan(&fingerprint); err != nil {
-			return err
-		}
-		// The same alert twice in a chunk returns one row: it is the first's.
-		for i := range chunk {
-			if !stored[i] && string(chunk[i].Fingerprint[:]) == string(fingerprint) {
-				stored[i] = true
-				break
+	if err := s.insertBlock(g.Records, stored); err != nil {
+		return err
+	}
+	if err := s.saveCounters(g.Counters); err != nil {
+		return err
+	}
+	return s.reject(g.Rejected, g.MaxBytes)
+}
+
+// try writes something that needs a few free pages, and gives those of the last time back.
+func (s *Store) try() error {
+	if _, err := s.w.exec("INSERT INTO trial (body) VALUES (zeroblob(8192))"); err != nil {
+		return err
+	}
+	_, err := s.w.exec("DELETE FROM trial WHERE id < (SELECT max(id) FROM trial)")
+	return err
+}
+
+// markAll enters records into the index of what is stored, or fails with errSomeSeen.
+func (s *Store) markAll(records []journal.Record, stored []bool) error {
+	for i, n := range seenSizes {
+		for ; len(records) >= n; records, stored = records[n:], stored[n:] {
+			w := s.w
+			w.args = w.args[:0]
+			for k := range records[:n] {
+				at, high, low := identity(&records[k])
+				o := len(w.args)
+				w.args = append(w.args, driver.NamedValue{Ordinal: o + 1, Value: at}, driver.NamedValue{Ordinal: o + 2, Value: high}, driver.NamedValue{Ordinal: o + 3, Value: low})
+				stored[k] = true
+			}
+			inserted, err := w.execNamed(insertSeen[i], w.args)
+			if err != nil {
+				return err
+			}
+			if inserted != int64(n) {
+				return errSomeSeen
 			}
 		}
 	}
-	return rows.Err()
+	return nil
 }
 
-func (s *Store) insertBlock(ctx context.Context, records []journal.Record, stored []bool) error {
+// markEach enters records into the index of what is stored and tells which were not there.
+func (s *Store) markEach(records []journal.Record, stored []bool) error {
+	for i := range records {
+		at, high, low := identity(&records[i])
+		inserted, err := s.w.exec(insertSeen[len(insertSeen)-1], at, high, low)
+		if err != nil {
+			return err
+		}
+		stored[i] = inserted == 1
+	}
+	return nil
+}
+
+// identity is what two records have in common exactly if they are the same alert.
+func identity(r *journal.Record) (at, high, low int64) {
+	if r.Alert != nil {
+		at = r.Alert.Time.UnixNano()
+	}
+	high, low = halves(r.Fingerprint)
+	return at, high, low
+}
+
+func halves(fingerprint [16]byte) (high, low int64) {
+	return int64(binary.LittleEndian.Uint64(fingerprint[:])), int64(binary.LittleEndian.Uint64(fingerprint[8:]))
+}
+
+func (s *Store) insertBlock(records []journal.Record, stored []bool) error {
 	fresh := make([]*journal.Record, 0, len(records))
 	for i := range records {
 		if stored[i] {
@@ -106,40 +127,79 @@ func (s *Store) insertBlock(ctx context.Context, records []journal.Record, store
 		return nil
 	}
 	s.block, s.scratch = appendBlock(s.block[:0], s.scratch, fresh)
-	s.bytes += int64(len(s.block))
-	_, err := s.exec(ctx, "INSERT INTO block VALUES (?, ?, ?, ?, ?)",
-		fresh[0].Seq, fresh[len(fresh)-1].Seq, len(fresh), fresh[0].Arrived.UnixNano(), s.block)
+	b := block{
+		first: fresh[0].Seq, last: fresh[len(fresh)-1].Seq, arrived: fresh[0].Arrived.UnixNano(),
+		records: s.sums.last.records + int64(len(fresh)), bytes: s.sums.last.bytes + int64(len(s.block)), size: int64(len(s.block)),
+	}
+	s.sums.last = b
+	if s.sums.first.first == 0 {
+		s.sums.first = b
+	}
+	_, err := s.w.exec("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", b.first, b.last, b.arrived, b.records, b.bytes, s.block)
+	if cap(s.scratch) > keepScratch {
+		s.block, s.scratch = nil, nil
+	}
 	return err
 }
 
+// keepScratch is the size in bytes of the largest buffer that is kept for the next block.
+const keepScratch = 4 << 20
+
+// rowCost is what a record in quarantine counts besides its body and its detail, so that empty ones are bounded too.
+const rowCost = 200 // bytes
+
 // reject puts records into quarantine and evicts the oldest while it holds more than maxBytes.
-func (s *Store) reject(ctx context.Context, rejected []journal.Rejected, maxBytes int64) error {
+func (s *Store) reject(rejected []journal.Rejected, maxBytes int64) error {
 	for i := range rejected {
 		r := &rejected[i]
 		body := r.Body
 		if body == nil {
 			body = []byte{}
 		}
-		if _, err := s.exec(ctx, "INSERT INTO quarantine (arrived, way, account, region, cluster, reason, detail, size, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			r.Arrived.UnixNano(), r.Way, r.Origin.Account, r.Origin.Region, r.Origin.Cluster, r.Reason, r.Detail, r.Size, body); err != nil {
+		cost := int64(rowCost + len(body) + len(r.Detail))
+		if _, err := s.w.exec("INSERT INTO quarantine (arrived, way, account, region, cluster, reason, detail, size, cost, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			r.Arrived.UnixNano(), r.Way, r.Origin.Account, r.Origin.Region, r.Origin.Cluster, r.Reason, r.Detail, r.Size, cost, body); err != nil {
 			return err
 		}
-		s.quarantined += int64(len(body))
+		s.sums.quarantined++
+		s.sums.cost += cost
 	}
-	for maxBytes > 0 && s.quarantined > maxBytes {
-		var size int64
-		err := s.conn.QueryRowContext(ctx, "DELETE FROM quarantine WHERE id = (SELECT min(id) FROM quarantine) RETURNING length(body)").Scan(&size)
-		if err != nil {
-			return fmt.Errorf("evict from quarantine: %w", err)
+	evicted := int64(0)
+	for maxBytes > 0 && s.sums.cost > maxBytes {
+		n, err := s.release("DELETE FROM quarantine WHERE id = (SELECT min(id) FROM quarantine) RETURNING cost")
+		if err != nil || n == 0 {
+			return err
 		}
-		s.quarantined -= size
+		evicted++
 	}
-	return nil
+	return s.count("evicted", evicted)
 }
 
-func (s *Store) saveCounters(ctx context.Context, counters map[string]int64) error {
+// release runs a query that deletes at most one record from quarantine and returns its cost.
+func (s *Store) release(query string, args ...driver.Value) (int64, error) {
+	var dest [1]driver.Value
+	found, err := s.w.row(dest[:], query, args...)
+	if err != nil || !found {
+		return 0, err
+	}
+	s.sums.quarantined--
+	s.sums.cost -= dest[0].(int64)
+	return 1, nil
+}
+
+// count adds n to a counter.
+func (s *Store) count(name string, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	_, err := s.w.exec("INSERT INTO counter VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value", name, n)
+	return err
+}
+
+// saveCounters keeps counters, which never fall.
+func (s *Store) saveCounters(counters map[string]int64) error {
 	for name, n := range counters {
-		if _, err := s.exec(ctx, "INSERT INTO counter VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, n); err != nil {
+		if _, err := s.w.exec("INSERT INTO counter VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)", name, n); err != nil {
 			return err
 		}
 	}
@@ -149,11 +209,11 @@ func (s *Store) saveCounters(ctx context.Context, counters map[string]int64) err
 // Save keeps counters and sources.
 func (s *Store) Save(ctx context.Context, counters map[string]int64, sources []journal.Source) error {
 	return s.transaction(ctx, "keep counters", func() error {
-		if err := s.saveCounters(ctx, counters); err != nil {
+		if err := s.saveCounters(counters); err != nil {
 			return err
 		}
 		for _, src := range sources {
-			if _, err := s.exec(ctx, "INSERT INTO source VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, count = excluded.count",
+			if _, err := s.w.exec("INSERT INTO source VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, count = excluded.count",
 				src.Way, src.Host, src.Cluster, src.LastSeen.UnixNano(), src.Count); err != nil {
 				return err
 			}
@@ -165,7 +225,7 @@ func (s *Store) Save(ctx context.Context, counters map[string]int64, sources []j
 // SetCursor keeps how far a consumer has come.
 func (s *Store) SetCursor(ctx context.Context, name string, seq int64) error {
 	return s.transaction(ctx, "set cursor", func() error {
-		_, err := s.exec(ctx, "INSERT INTO cursor VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", name, seq)
+		_, err := s.w.exec("INSERT INTO cursor VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", name, seq)
 		return err
 	})
 }
@@ -173,71 +233,14 @@ func (s *Store) SetCursor(ctx context.Context, name string, seq int64) error {
 // Discard removes records from quarantine.
 func (s *Store) Discard(ctx context.Context, ids []int64) error {
 	return s.transaction(ctx, "discard", func() error {
-		n := 0
+		discarded := int64(0)
 		for _, id := range ids {
-			var size int64
-			switch err := s.conn.QueryRowContext(ctx, "DELETE FROM quarantine WHERE id = ? RETURNING length(body)", id).Scan(&size); err {
-			case nil:
-				s.quarantined -= size
-				n++
-			case sql.ErrNoRows:
-			default:
-				return err
-			}
-		}
-		_, err := s.exec(ctx, "INSERT INTO counter VALUES ('discarded', ?) ON CONFLICT DO UPDATE SET value = value + excluded.value", n)
-		return err
-	})
-}
-
-// Expire deletes the oldest alerts. See journal.Store. Blocks go whole; one that holds a record beyond upTo stays.
-func (s *Store) Expire(ctx context.Context, t time.Time, maxBytes, upTo int64, limit int) (int, error) {
-	deleted := 0
-	err := s.transaction(ctx, "expire", func() error {
-		for deleted < limit {
-			var first, last, arrived int64
-			var body []byte
-			err := s.conn.QueryRowContext(ctx, "SELECT first, last, arrived, body FROM block ORDER BY first LIMIT 1").Scan(&first, &last, &arrived, &body)
-			if err == sql.ErrNoRows {
-				break
-			}
+			n, err := s.release("DELETE FROM quarantine WHERE id = ? RETURNING cost", id)
 			if err != nil {
 				return err
 			}
-			if last > upTo || arrived >= t.UnixNano() && (maxBytes == 0 || s.bytes <= maxBytes) {
-				break
-			}
-			n, err := s.deleteBlock(ctx, first, last, arrived, body)
-			if err != nil {
-				return err
-			}
-			deleted += n
-			s.bytes -= int64(len(body))
+			discarded += n
 		}
-		return nil
+		return s.count("discarded", discarded)
 	})
-	if err != nil || deleted == 0 {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, err = s.exec(ctx, "PRAGMA incremental_vacuum(2000)")
-	return deleted, s.fail("give room back", err)
-}
-
-func (s *Store) deleteBlock(ctx context.Context, first, last, arrived int64, body []byte) (int, error) {
-	records, err := decodeBlock(body, first, arrived)
-	if err != nil {
-		return 0, err
-	}
-	for i := range records {
-		if _, err := s.exec(ctx, "DELETE FROM seen WHERE at = ? AND fingerprint = ?", records[i].alertTime, records[i].Fingerprint[:]); err != nil {
-			return 0, err
-		}
-	}
-	if _, err := s.exec(ctx, "DELETE FROM block WHERE first = ?", first); err != nil {
-		return 0, err
-	}
-	_, err = s.exec(ctx, "INSERT INTO counter VALUES ('base', ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)", last)
-	return len(records), err
 }

@@ -20,8 +20,8 @@ import (
 
 const (
 	// longest is how many characters of one value a page carries when a person asks for all of it. What is longer is
-	// cut in the middle; the JSON download has it whole.
-	longest = 64 << 10
+	// cut in the middle; the JSON download has it whole. A hidden character takes some 40 bytes of HTML.
+	longest = 8 << 10
 	// maxMarks is how many combining marks may follow a letter before they are spelled out: more of them climb over
 	// the neighbouring lines.
 	maxMarks = 3
@@ -204,9 +204,25 @@ func write(b *strings.Builder, s string, multiline bool) {
 	}
 }
 
+// controls are the names of U+0000 to U+001F (ISO 646). The Control Pictures block has signs for them, but few fonts do.
+var controls = [...]string{
+	"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI",
+	"DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+}
+
 func symbol(b *strings.Builder, name string, r rune, size int) {
+	switch {
+	case r < ' ':
+		name = controls[r]
+	case r == 0x7f:
+		name = "DEL"
+	}
 	if r == utf8.RuneError && size == 1 {
 		fmt.Fprintf(b, `<span class="ctl" title="not UTF-8">%s</span>`, name)
+		return
+	}
+	if strings.HasPrefix(name, "U+") {
+		b.WriteString(`<span class="ctl">` + name + `</span>`)
 		return
 	}
 	fmt.Fprintf(b, `<span class="ctl" title="U+%04X">%s</span>`, r, name)

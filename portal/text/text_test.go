@@ -16,18 +16,18 @@ func TestShow(t *testing.T) {
 		{"empty", "", `<bdi></bdi>`},
 		{"markup", `<script>alert("1")</script>`, `<bdi>&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;</bdi>`},
 		{"attribute", `' onload=x & "`, `<bdi>&#39; onload=x &amp; &#34;</bdi>`},
-		{"terminal escape", "a\x1b[2Jb", `<bdi>a<span class="ctl" title="U+001B">␛</span>[2Jb</bdi>`},
-		{"nul and delete", "\x00\x7f", `<bdi><span class="ctl" title="U+0000">␀</span><span class="ctl" title="U+007F">␡</span></bdi>`},
-		{"newline", "a\nb", `<bdi>a<span class="ctl" title="U+000A">␊</span>b</bdi>`},
-		{"right-to-left override", "gpj.\u202eexe", `<bdi>gpj.<span class="ctl" title="U+202E">U+202E</span>exe</bdi>`},
-		{"zero width", "a\u200bb", `<bdi>a<span class="ctl" title="U+200B">U+200B</span>b</bdi>`},
-		{"line separator", "\u2028", `<bdi><span class="ctl" title="U+2028">U+2028</span></bdi>`},
+		{"terminal escape", "a\x1b[2Jb", `<bdi>a<span class="ctl" title="U+001B">ESC</span>[2Jb</bdi>`},
+		{"nul and delete", "\x00\x7f", `<bdi><span class="ctl" title="U+0000">NUL</span><span class="ctl" title="U+007F">DEL</span></bdi>`},
+		{"newline", "a\nb", `<bdi>a<span class="ctl" title="U+000A">LF</span>b</bdi>`},
+		{"right-to-left override", "gpj.\u202eexe", `<bdi>gpj.<span class="ctl">U+202E</span>exe</bdi>`},
+		{"zero width", "a\u200bb", `<bdi>a<span class="ctl">U+200B</span>b</bdi>`},
+		{"line separator", "\u2028", `<bdi><span class="ctl">U+2028</span></bdi>`},
 		{"invalid UTF-8", "\xffA", `<bdi><span class="ctl" title="not UTF-8">\xff</span>A</bdi>`},
-		{"no-break space", "a\u00a0b", `<bdi>a<span class="ctl" title="U+00A0">U+00A0</span>b</bdi>`},
+		{"no-break space", "a\u00a0b", `<bdi>a<span class="ctl">U+00A0</span>b</bdi>`},
 		{"hebrew stays", "שלום", `<bdi>שלום</bdi>`},
 		{"three marks stay", "e\u0301\u0302\u0303", "<bdi>e\u0301\u0302\u0303</bdi>"},
-		{"a fourth is spelled out", "e\u0301\u0302\u0303\u0304", "<bdi>e\u0301\u0302\u0303" + `<span class="ctl" title="U+0304">U+0304</span></bdi>`},
-		{"a run is counted", strings.Repeat("\x00", 1500), `<bdi><span class="ctl" title="U+0000">␀</span><span class="gap">×1,500</span></bdi>`},
+		{"a fourth is spelled out", "e\u0301\u0302\u0303\u0304", "<bdi>e\u0301\u0302\u0303" + `<span class="ctl">U+0304</span></bdi>`},
+		{"a run is counted", strings.Repeat("\x00", 1500), `<bdi><span class="ctl" title="U+0000">NUL</span><span class="gap">×1,500</span></bdi>`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestJSON(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got, want := string(JSON([]byte("{\"a\":\"\u202e\"}"), 1000)), `<span class="ctl" title="U+202E">`; !strings.Contains(got, want) {
+	if got, want := string(JSON([]byte("{\"a\":\"\u202e\"}"), 1000)), `<span class="ctl">U+202E</span>`; !strings.Contains(got, want) {
 		t.Errorf("got %s, want %s in it", got, want)
 	}
 	if got, want := string(JSON([]byte(`not <json>`), 1000)), "<bdi>not &lt;json&gt;</bdi>"; got != want {

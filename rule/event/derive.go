@@ -1,8 +1,6 @@
 package event
 
 import (
-	"strings"
-
 	"github.com/eyrie-sec/eyrie/rule/field"
 )
 
@@ -13,6 +11,17 @@ func (e *Event) Text(id field.ID) (string, bool) {
 		return e.text[id], true
 	}
 	return e.otherText(id)
+}
+
+// Known is the value of a text field that has been set, for callers that look often: where it is false, Text may still
+// have an answer.
+func (e *Event) Known(id field.ID) (string, bool) {
+	return e.text[id], e.set[id/64]&(1<<(id%64)) != 0
+}
+
+// KnownNumber is the same for a numeric field and Number.
+func (e *Event) KnownNumber(id field.ID) (int64, bool) {
+	return e.num[id], e.set[id/64]&(1<<(id%64)) != 0
 }
 
 func (e *Event) otherText(id field.ID) (string, bool) {
@@ -34,9 +43,11 @@ func (e *Event) derived(id field.ID) (string, bool) {
 	case field.EvtSource:
 		return "syscall", true
 	case field.FDDirectory:
-		return e.part(field.FDName, directory)
+		s, ok := e.Text(field.FDName)
+		return directory(s), ok
 	case field.FDFilename:
-		return e.part(field.FDName, filename)
+		s, ok := e.Text(field.FDName)
+		return filename(s), ok
 	case field.ProcName:
 		return e.ancestor(field.ProcAname, 0)
 	case field.ProcPname:
@@ -59,17 +70,9 @@ func (e *Event) ancestor(id field.ID, n int) (string, bool) {
 	return items[n], true
 }
 
-func (e *Event) part(of field.ID, cut func(string) string) (string, bool) {
-	s, ok := e.Text(of)
-	if !ok {
-		return "", false
-	}
-	return cut(s), true
-}
-
 // directory is what stands before the last slash, the slash itself for a file of the root.
 func directory(path string) string {
-	i := strings.LastIndexByte(path, '/')
+	i := lastSlash(path)
 	switch i {
 	case -1:
 		return ""
@@ -79,4 +82,22 @@ func directory(path string) string {
 	return path[:i]
 }
 
-func filename(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+func filename(path string) string { return path[lastSlash(path)+1:] }
+
+// lastSlash is strings.LastIndexByte for a slash, eight bytes at a time.
+func lastSlash(s string) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	end := len(s)
+	for ; end >= 8; end -= 8 {
+		b := s[end-8 : end]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		w ^= '/' * ones
+		if (w-ones)&^w&high != 0 { // one of the eight is a slash
+			break
+		}
+	}
+	for end--; end >= 0 && s[end] != '/'; end-- {
+	}
+	return end
+}

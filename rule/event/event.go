@@ -125,7 +125,7 @@ func (e *Event) SetAddr(id field.ID, a netip.Addr) {
 	}
 }
 
-// SetList sets a field that has several values. See ListFields for what the items are. The event keeps the slice.
+// SetList sets a field that has several values. See IsList for what the items are. The event keeps the slice.
 func (e *Event) SetList(id field.ID, items []string) {
 	if slot := listSlot[id]; slot >= 0 {
 		e.lists[slot] = items
@@ -195,7 +195,7 @@ func (e *Event) List(id field.ID) ([]string, bool) {
 	return e.lists[listSlot[id]], true
 }
 
-// ListFields lists the fields whose value is a list, and what the items are:
+// IsList says whether the value of the field is a list. What the items are:
 //
 //   - proc.aname, proc.aexe, proc.aexepath, proc.aargs, proc.acmdline, proc.aenv, proc.apid: item 0 is about the process
 //     itself, item 1 about its parent, and so on;
@@ -203,7 +203,7 @@ func (e *Event) List(id field.ID) ([]string, bool) {
 //   - fd.types: one kind of descriptor each;
 //   - container.labels, k8s.*.labels: NAME=value each;
 //   - container.mounts: source:destination:mode:writable:propagation each.
-func ListFields() []field.ID { return append([]field.ID(nil), listFields...) }
+func IsList(id field.ID) bool { return listSlot[id] >= 0 }
 
 var listFields = []field.ID{
 	field.ProcAname, field.ProcAexe, field.ProcAexepath, field.ProcAargs, field.ProcAcmdline, field.ProcAenv,

@@ -51,6 +51,7 @@ func (e *EventInfo) Param(name string) int {
 type eventTables struct {
 	types   []EventInfo // by EventType; 0 is unused
 	byName  map[string]EventType
+	longest int               // bytes of the longest parameter's name
 	params  map[string]Type   // of the first event in the table that has the parameter
 	indexes map[string][]int8 // of a parameter, by EventType; -1 where the event has none such
 }
@@ -97,6 +98,7 @@ func (t *eventTables) add(e EventInfo) {
 	for _, p := range e.Params {
 		if _, ok := t.params[p.Name]; !ok {
 			t.params[p.Name] = p.Type
+			t.longest = max(t.longest, len(p.Name))
 		}
 	}
 }
@@ -133,7 +135,7 @@ func EventNames() []string {
 // ParamByPrefix finds the longest parameter name of any event that text starts with. The type is that of the first
 // event in the table that has it: an event may have the same name with another type.
 func ParamByPrefix(text string) (Param, bool) {
-	for n := len(text); n > 0; n-- {
+	for n := min(len(text), events.longest); n > 0; n-- {
 		if t, ok := events.params[text[:n]]; ok {
 			return Param{text[:n], t}, true
 		}

@@ -82,12 +82,17 @@ type collector struct {
 
 	binder *match.Binder          // what was bound for earlier files holds for later ones
 	texts  []text                 // all conditions that were read; positions in trees name them by number
-	parsed map[string]filter.Expr // by the condition before and after lists were replaced
+	parsed map[string]filter.Expr // by the condition after lists were replaced, and its place
+
+	expanded  map[filter.Expr]expanded // what replacing macros made of a tree
+	templates map[string]*match.Template
+	types     map[filter.Expr]field.EventSet
 }
 
 func newCollector(opts *Options) *collector {
 	return &collector{opts: opts, listByName: map[string]*listInfo{}, macroByName: map[string]*macroInfo{}, ruleByName: map[string]*ruleInfo{},
-		binder: match.NewBinder(), texts: make([]text, 1), parsed: map[string]filter.Expr{}}
+		binder: match.NewBinder(), texts: make([]text, 1), parsed: map[string]filter.Expr{},
+		expanded: map[filter.Expr]expanded{}, templates: map[string]*match.Template{}, types: map[filter.Expr]field.EventSet{}}
 }
 
 func (c *collector) next() int {

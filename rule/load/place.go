@@ -12,14 +12,26 @@ import (
 
 // document is one rule file as it was read.
 type document struct {
-	name  string
-	lines [][]byte // without line ends
+	name    string
+	content []byte
+	split   [][]byte // what lines answers, nil before the first question
 }
 
 func newDocument(name string, content []byte) *document {
-	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
-	content = bytes.ReplaceAll(content, []byte("\r"), []byte("\n"))
-	return &document{name: name, lines: bytes.Split(content, []byte("\n"))}
+	return &document{name: name, content: content}
+}
+
+// lines are the lines of the file without line ends.
+func (d *document) lines() [][]byte {
+	if d.split == nil {
+		content := d.content
+		if bytes.IndexByte(content, '\r') >= 0 {
+			content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+			content = bytes.ReplaceAll(content, []byte("\r"), []byte("\n"))
+		}
+		d.split = bytes.Split(content, []byte("\n"))
+	}
+	return d.split
 }
 
 // maxSnippet is the widest excerpt shown, in bytes.
@@ -27,10 +39,11 @@ const maxSnippet = 160
 
 // snippet is the line with a caret under the column.
 func (d *document) snippet(line, col int) string {
-	if line < 1 || line > len(d.lines) {
+	lines := d.lines()
+	if line < 1 || line > len(lines) {
 		return ""
 	}
-	text := d.lines[line-1]
+	text := lines[line-1]
 	col = min(max(col, 1), len(text)+1)
 	from := 0
 	if col > maxSnippet/2 {
@@ -100,23 +113,23 @@ func (d *document) inScalar(n *yaml.Node, offset int) (line, col int) {
 	} else if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
 		c++
 	}
-	value := n.Value[:min(offset, len(n.Value))]
+	value, lines := n.Value[:min(offset, len(n.Value))], d.lines()
 	for i := 0; ; i++ {
 		for i < len(value) && isBlank(value[i]) {
 			i++
 		}
-		for l < len(d.lines) && (c >= len(d.lines[l]) || isBlank(d.lines[l][c])) {
-			if c++; c >= len(d.lines[l]) {
+		for l < len(lines) && (c >= len(lines[l]) || isBlank(lines[l][c])) {
+			if c++; c >= len(lines[l]) {
 				l, c = l+1, 0
 			}
 		}
-		if l >= len(d.lines) {
+		if l >= len(lines) {
 			return line, col
 		}
 		if i >= len(value) {
 			return l + 1, c + 1
 		}
-		if d.lines[l][c] != value[i] {
+		if lines[l][c] != value[i] {
 			return line, col
 		}
 		if n.Style&yaml.SingleQuotedStyle != 0 && value[i] == '\'' {

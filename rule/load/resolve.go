@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/eyrie-sec/eyrie/rule/field"
 	"github.com/eyrie-sec/eyrie/rule/filter"
 	"github.com/eyrie-sec/eyrie/rule/match"
 )
@@ -25,6 +27,7 @@ type resolver struct {
 	exprs map[string]filter.Expr // of macros, by name; nil while not resolved yet
 	sizes map[string]int         // nodes of exprs, those of shared trees counted every time
 	used  map[string]bool        // macros
+	key   []byte
 }
 
 func (c *collector) resolve() (*Set, error) {
@@ -65,10 +68,11 @@ func (c *collector) resolve() (*Set, error) {
 // parse replaces lists in a condition and reads it.
 func (r *resolver) parse(t text) (filter.Expr, error) {
 	cond, _ := r.lists.run(t.cond, false)
-	key := cond + "\x00" + t.id()
-	if e, ok := r.c.parsed[key]; ok {
+	r.key = t.appendID(append(append(r.key[:0], cond...), 0))
+	if e, ok := r.c.parsed[string(r.key)]; ok {
 		return e, nil
 	}
+	key := string(r.key)
 	r.c.texts = append(r.c.texts, t)
 	e, err := filter.ParseSource(cond, len(r.c.texts)-1)
 	if s := (*filter.SyntaxError)(nil); errors.As(err, &s) {
@@ -80,14 +84,16 @@ func (r *resolver) parse(t text) (filter.Expr, error) {
 	return e, err
 }
 
-// id tells texts apart that are equal and stand at different places.
-func (t *text) id() string {
-	var b strings.Builder
+// appendID writes what tells texts apart that are equal and stand at different places.
+func (t *text) appendID(b []byte) []byte {
 	for _, p := range t.parts {
 		line, col := p.at.position()
-		fmt.Fprintf(&b, "%s:%d:%d:%d ", p.at.doc.name, line, col, p.start)
+		b = append(b, p.at.doc.name...)
+		for _, n := range [...]int{line, col, p.start} {
+			b = strconv.AppendInt(append(b, ':'), int64(n), 10)
+		}
 	}
-	return b.String()
+	return b
 }
 
 // locate finds the place in a file that a position in a tree stands for.
@@ -139,22 +145,47 @@ const maxNodes = 2_000_000
 
 // expand replaces macros in e by their trees. A macro sees those whose first definition precedes its own last change.
 func (r *resolver) expand(e filter.Expr, visibility int, owner place) (filter.Expr, int, error) {
-	x := &expansion{r: r, visibility: visibility, owner: owner}
-	e = x.expr(e, nil)
+	if known, ok := r.c.expanded[e]; ok && known.visibility == visibility && r.holds(&known) {
+		for name := range known.macros {
+			r.used[name] = true
+		}
+		return known.expr, known.nodes, nil
+	}
+	x := &expansion{r: r, visibility: visibility, owner: owner, seen: map[string]filter.Expr{}}
+	out := x.expr(e, nil)
 	if x.err != nil {
 		return nil, 0, x.err
 	}
 	for name := range x.seen {
 		r.used[name] = true
 	}
-	return e, x.nodes, nil
+	r.c.expanded[e] = expanded{out, x.nodes, visibility, x.seen}
+	return out, x.nodes, nil
+}
+
+// expanded is what became of a tree when the macros in it were replaced, for as long as they stay what they were.
+type expanded struct {
+	expr       filter.Expr
+	nodes      int
+	visibility int
+	macros     map[string]filter.Expr // the trees they stood for
+}
+
+// holds says whether the macros are still the same. Definitions never go away, so that they are still in sight.
+func (r *resolver) holds(x *expanded) bool {
+	for name, e := range x.macros {
+		if r.exprs[name] != e {
+			return false
+		}
+	}
+	return true
 }
 
 type expansion struct {
 	r          *resolver
 	visibility int
 	owner      place
-	seen       map[string]bool
+	seen       map[string]filter.Expr
 	nodes      int
 	err        error // the first unknown macro or loop
 }
@@ -199,11 +230,8 @@ func (x *expansion) macro(m *filter.Macro, path []string) filter.Expr {
 		}
 		return m
 	}
-	if x.seen == nil {
-		x.seen = map[string]bool{}
-	}
-	x.seen[m.Name] = true
 	body := x.r.exprs[m.Name]
+	x.seen[m.Name] = body
 	if !hasMacro(body) {
 		x.nodes += x.r.sizes[m.Name]
 		return body // trees are never changed, so they can be shared
@@ -271,13 +299,35 @@ func (r *resolver) rule(info *ruleInfo) (*Rule, error) {
 	if ok, err := r.bind(rule, info); !ok || err != nil {
 		return nil, err
 	}
-	if rule.Events, err = match.EventTypes(rule.Expr); err != nil {
+	if rule.Events, err = r.c.eventTypes(rule.Expr); err != nil {
 		return nil, r.conditionError(err, info)
 	}
 	if info.warnEvents && match.TooMany(rule.Events) {
 		r.c.warn(WarnNoEventType, info.at, "Rule matches too many evt.type values. This has a significant performance penalty.", "")
 	}
 	return rule, nil
+}
+
+func (c *collector) eventTypes(e filter.Expr) (field.EventSet, error) {
+	if s, ok := c.types[e]; ok {
+		return s, nil
+	}
+	s, err := match.EventTypes(e)
+	if err == nil {
+		c.types[e] = s
+	}
+	return s, err
+}
+
+func (c *collector) template(out string) (*match.Template, error) {
+	if t := c.templates[out]; t != nil {
+		return t, nil
+	}
+	t, err := match.ParseTemplate(out)
+	if err == nil {
+		c.templates[out] = t
+	}
+	return t, err
 }
 
 func macroNames(e filter.Expr) []string {
@@ -305,7 +355,7 @@ func (r *resolver) output(rule *Rule, info *ruleInfo) (bool, error) {
 		out = strings.ReplaceAll(out, containerInfo, "")
 	}
 	var err error
-	rule.Template, err = match.ParseTemplate(out)
+	rule.Template, err = r.c.template(out)
 	if e := (*match.Error)(nil); errors.As(err, &e) {
 		place := info.outputAt
 		if e.Pos.Offset < len(info.output) {

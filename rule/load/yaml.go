@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -76,7 +77,7 @@ func printable(content []byte) []byte {
 	if bytes.HasPrefix(content, []byte("%")) {
 		content = yamlDirective.ReplaceAll(content, []byte("\n"))
 	}
-	if utf8.Valid(content) && bytes.IndexFunc(content, isRefused) < 0 {
+	if !slices.ContainsFunc(content, isOdd) || utf8.Valid(content) && bytes.IndexFunc(content, isRefused) < 0 {
 		return content
 	}
 	out := make([]byte, 0, len(content)+len(content)/8)
@@ -94,6 +95,9 @@ func printable(content []byte) []byte {
 	}
 	return out
 }
+
+// isOdd says whether a byte may belong to a character that the YAML reader refuses.
+func isOdd(b byte) bool { return b >= 0x7f || b < ' ' && b != '\n' && b != '\t' && b != '\r' }
 
 func isRefused(r rune) bool {
 	switch {

@@ -8,6 +8,7 @@ package match
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/eyrie-sec/eyrie/rule/field"
@@ -101,6 +102,7 @@ func Bind(e filter.Expr) (*Node, []Warning, error) { return NewBinder().Bind(e) 
 // Binder binds conditions that have parts in common, each part once. It is not safe for concurrent use.
 type Binder struct {
 	known    map[filter.Expr]bound
+	fields   map[string]*Operand // fields without transformers, which never change
 	warnings []Warning
 }
 
@@ -110,7 +112,9 @@ type bound struct {
 }
 
 // NewBinder makes a binder.
-func NewBinder() *Binder { return &Binder{known: map[filter.Expr]bound{}} }
+func NewBinder() *Binder {
+	return &Binder{known: map[filter.Expr]bound{}, fields: map[string]*Operand{}}
+}
 
 // Bind is the function Bind, with what the binder has seen before taken as it was. Trees must not change.
 func (b *Binder) Bind(e filter.Expr) (*Node, []Warning, error) {
@@ -142,7 +146,7 @@ func (b *Binder) make(e filter.Expr) (*Node, error) {
 		return b.nodes(NotNode, []filter.Expr{e.Arg})
 	case *filter.Check:
 		t, err := b.test(e)
-		return &Node{Kind: TestNode, Test: t, typed: t != nil && t.typed()}, at(err, e.At)
+		return &Node{Kind: TestNode, Test: t, typed: t != nil && (t.typed() || t.Left.params != nil)}, at(err, e.At)
 	case *filter.Macro:
 		return nil, at(errorf("filter error: unexpected identifier '%s'", e.Name), e.At)
 	}
@@ -163,7 +167,7 @@ func (b *Binder) nodes(kind NodeKind, list []filter.Expr) (*Node, error) {
 }
 
 func (b *Binder) test(c *filter.Check) (*Test, error) {
-	left, err := resolve(c.Left)
+	left, err := b.left(c.Left)
 	if err != nil {
 		return nil, err
 	}
@@ -177,11 +181,29 @@ func (b *Binder) test(c *filter.Check) (*Test, error) {
 	case *filter.Value:
 		return t, b.constants(t, []string{right.Text}, right.At)
 	case *filter.List:
+		t.key += strconv.Itoa(len(right.Values)) // () and ("") print alike
 		return t, b.constants(t, right.Values, right.At)
 	case *filter.Call:
 		return t, b.right(t, right)
 	}
 	return nil, errorf("filter error: unexpected operand")
+}
+
+// left binds the left-hand side. Equal fields are one operand.
+func (b *Binder) left(e filter.Expr) (*Operand, error) {
+	f, ok := e.(*filter.Field)
+	if !ok {
+		return resolve(e)
+	}
+	key := f.String()
+	if o := b.fields[key]; o != nil {
+		return o, nil
+	}
+	o, err := resolve(f)
+	if err == nil {
+		b.fields[key] = o
+	}
+	return o, err
 }
 
 // right binds a field or a transformer on the right-hand side.
@@ -220,6 +242,7 @@ func listWord(list bool) string {
 }
 
 func (b *Binder) constants(t *Test, values []string, pos filter.Pos) error {
+	t.consts = make([]constant, 0, len(values))
 	for _, v := range values {
 		b.warnings = append(b.warnings, valueWarnings(t.Op, v, pos)...)
 		c, err := parseConstant(v, t.Left.typ, t.Op)
@@ -357,6 +380,8 @@ func opName(op Op) string {
 	return ""
 }
 
+const blanks = " \t\n\v\f\r"
+
 // valueWarnings finds literals that look like something else than text.
 func valueWarnings(op Op, v string, pos filter.Pos) []Warning {
 	var out []Warning
@@ -364,24 +389,27 @@ func valueWarnings(op Op, v string, pos filter.Pos) []Warning {
 		out = append(out, Warning{pos, OddValue, "regex check with '" + v +
 			"' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'"})
 	}
-	bare := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" \t\n\v\f\r", r) {
-			return -1
-		}
-		return r
-	}, v)
-	if !strings.ContainsAny(bare, ".(") {
+	if !strings.ContainsAny(v, ".(") {
 		return out
+	}
+	bare := v
+	if strings.ContainsAny(v, blanks) {
+		bare = strings.Map(func(r rune) rune {
+			if strings.ContainsRune(blanks, r) {
+				return -1
+			}
+			return r
+		}, v)
 	}
 	known, broken := looksLikeField(bare)
 	if known {
 		out = append(out, Warning{pos, OddValue, "'" + v + "' may be a valid field misused as a const string value"})
 	}
-	if broken {
+	if broken || !strings.HasSuffix(bare, ")") {
 		return out
 	}
 	for _, t := range append([]string{"val"}, filter.Transformers()...) {
-		if strings.HasPrefix(bare, t+"(") && strings.HasSuffix(bare, ")") {
+		if strings.HasPrefix(bare, t+"(") {
 			out = append(out, Warning{pos, OddValue, "'" + v + "' may be a valid field transformer misused as a const string value"})
 		}
 	}

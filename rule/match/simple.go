@@ -44,8 +44,13 @@ func (t *Test) Key() string { return t.key }
 // Typed says whether the check is decided by the event's type alone.
 func (t *Test) Typed() bool { return t.typed() }
 
-// Typed says whether the condition looks at the event's type.
+// Typed says whether the condition looks at the event's type, or at a parameter that only some types have.
 func (n *Node) Typed() bool { return n.typed }
+
+// HasParam says whether events of type t have the parameter that the check compares; true where it compares none.
+func (t *Test) HasParam(typ field.EventType) bool {
+	return t.Left.kind != paramOperand || t.Left.params == nil || t.Left.params[typ] >= 0
+}
 
 // Field is the field that the check compares, without a transformer; false where it is none.
 func (t *Test) Field() (field.ID, bool) {
@@ -61,7 +66,7 @@ func (t *Test) Text() (SimpleText, bool) {
 	if !ok {
 		return SimpleText{}, false
 	}
-	s := SimpleText{Source: src}
+	s := SimpleText{Source: src, Words: make([]string, 0, len(t.consts))}
 	for _, c := range t.consts {
 		s.Words = append(s.Words, c.text)
 	}
@@ -88,10 +93,8 @@ func sourceOf(o *Operand) (Source, bool) {
 		}
 		return Source{}, false
 	}
-	for _, id := range event.ListFields() {
-		if id == o.field { // ancestors, and text that may have to be put together from a list
-			return Source{}, false
-		}
+	if event.IsList(o.field) { // ancestors, and text that may have to be put together from a list
+		return Source{}, false
 	}
 	return Source{Field: o.field}, true
 }

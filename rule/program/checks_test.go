@@ -235,3 +235,20 @@ func TestChecks(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyListAndEmptyText holds () and ("") apart, which print alike.
+func TestEmptyListAndEmptyText(t *testing.T) {
+	var conds []Condition
+	for _, cond := range []string{`fd.directory in ()`, `fd.directory in ("")`} {
+		x, n := bindText(t, cond)
+		types, err := match.EventTypes(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conds = append(conds, Condition{n, types})
+	}
+	hits := NewEvaluator(Compile(conds)).Eval(parseEvent(t, "openat fd.name=b"))
+	if len(hits) != 1 || hits[0] != 1 {
+		t.Errorf("got conditions %v, want [1]", hits)
+	}
+}

@@ -1,11 +1,8 @@
 package program
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/eyrie-sec/eyrie/rule/event"
@@ -13,85 +10,43 @@ import (
 	"github.com/eyrie-sec/eyrie/rule/match"
 )
 
-// Compile makes a program of conditions. Evaluators answer with indexes into them.
-func Compile(conds []Condition) *Program {
-	c := &compiler{p: &Program{plans: make([]*plan, field.EventCount()), live: make([]bool, len(conds))}, byKey: map[string]int32{}, fixed: map[string]map[*match.Node]int32{}, names: map[int32]string{}}
-	drafts := make([]draft, len(c.p.plans))
-	for t := range drafts {
-		drafts[t] = c.draft(field.EventType(t), conds)
-	}
-	c.classify(c.reachable(drafts))
-	for t := range drafts {
-		c.p.plans[t] = c.finish(&drafts[t])
-	}
-	c.countUses()
-	return c.p
-}
-
-func (c *compiler) finish(d *draft) *plan {
-	p := &plan{first: d.first, variants: make([]*group, len(d.variants))}
-	any := false
-	for i, rules := range d.variants {
-		if len(rules) > 0 {
-			any = true
-			p.variants[i] = c.arrange(-1, rules, 0)
-		}
-	}
-	if !any {
-		return nil
-	}
-	return p
-}
-
-// reachable says which nodes the conditions of any type need.
-func (c *compiler) reachable(drafts []draft) []bool {
-	seen := make([]bool, len(c.p.nodes))
-	var mark func(ids []int32)
-	mark = func(ids []int32) {
-		for _, id := range ids {
-			if !seen[id] {
-				seen[id] = true
-				mark(c.p.nodes[id].args)
-			}
-		}
-	}
-	for _, d := range drafts {
-		mark(d.first)
-		for _, rules := range d.variants {
-			for _, r := range rules {
-				mark(r.conj)
-			}
-		}
-	}
-	return seen
-}
-
+// compiler turns conditions into a graph in which equal parts are one node, with what is known put in.
 type compiler struct {
-	p     *Program
-	byKey map[string]int32
-	cache map[*match.Node]int32            // nodes already specialised for the current type
-	fixed map[string]map[*match.Node]int32 // nodes that do not look at the type, by what is assumed
-	typ   field.EventType
-	probe event.Event // of the current type, without values
+	checks *checkShop
+	nodes  []node
+	byKey  map[string]int32 // and, or, not and joined checks, by what they are made of
+	byTest map[*check]int32
+	assume map[string]bool // checks whose result is known, by key
+	key    []byte
 
-	names  map[int32]string // of checks: what Test.Key is
-	assume map[string]bool  // checks whose result is known, by name
+	typ     field.EventType
+	probe   event.Event           // of the current type, without values
+	typed   map[*match.Node]int32 // nodes specialised for the current type
+	untyped map[*match.Node]int32 // nodes that do not look at the type
 
-	untyped map[*match.Node]int32 // the one of fixed for what is assumed now
+	classes []class
 }
 
-// suppose sets what is known of checks from here on.
-func (c *compiler) suppose(known map[string]bool) {
-	c.assume = known
-	var key strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(known)) {
-		fmt.Fprintf(&key, "%s\x00%t\x00", name, known[name])
-	}
-	c.untyped = c.fixed[key.String()]
-	if c.untyped == nil {
-		c.untyped = map[*match.Node]int32{}
-		c.fixed[key.String()] = c.untyped
-	}
+type nodeOp uint8
+
+const (
+	opCheck nodeOp = iota
+	opAnd
+	opOr
+	opNot
+	opBit // of a class
+)
+
+// node is a node of the graph.
+type node struct {
+	op     nodeOp
+	keep   bool    // used more than once and worth remembering
+	class  int16   // of opBit
+	bit    int32   // of opBit
+	args   []int32 // of and, or, not
+	check  *check  // of a check, and of a bit that was one
+	cost   float32 // in nanoseconds, for the first time in an event
+	chance float32 // that it holds
 }
 
 // Results of specialising that are no nodes.
@@ -100,13 +55,18 @@ const (
 	always int32 = -2
 )
 
+func newCompiler(shop *checkShop, known map[string]bool) *compiler {
+	return &compiler{checks: shop, byKey: map[string]int32{}, byTest: map[*check]int32{}, assume: known,
+		typed: map[*match.Node]int32{}, untyped: map[*match.Node]int32{}}
+}
+
 // specialise lists the conditions that can hold for events of type t, with what is left of them.
 func (c *compiler) specialise(t field.EventType, conds []Condition) []planned {
 	if t == field.NoEvent {
 		return nil
 	}
-	c.probe.Type = t
-	c.typ, c.cache = t, map[*match.Node]int32{}
+	c.probe.Type, c.typ = t, t
+	clear(c.typed)
 	var rules []planned
 	for i := range conds {
 		if !conds[i].Events.Has(t) {
@@ -123,15 +83,12 @@ func (c *compiler) specialise(t field.EventType, conds []Condition) []planned {
 			}
 		}
 	}
-	for _, r := range rules {
-		c.p.live[r.index] = true
-	}
 	return rules
 }
 
 // node specialises n for the current event type and finds or makes its node of the graph.
 func (c *compiler) node(n *match.Node) int32 {
-	cache := c.cache
+	cache := c.typed
 	if !n.Typed() {
 		cache = c.untyped
 	}
@@ -157,11 +114,11 @@ func (c *compiler) negate(id int32) int32 {
 		return always
 	case id == always:
 		return never
-	case c.p.nodes[id].op == opNot:
-		return c.p.nodes[id].args[0]
+	case c.nodes[id].op == opNot:
+		return c.nodes[id].args[0]
 	}
-	n := &c.p.nodes[id]
-	return c.add(pnode{op: opNot, args: []int32{id}, cost: n.cost, chance: 1 - n.chance}, "!"+strconv.Itoa(int(id)))
+	n := &c.nodes[id]
+	return c.add(node{op: opNot, args: []int32{id}, cost: n.cost, chance: 1 - n.chance})
 }
 
 func (c *compiler) join(n *match.Node) int32 {
@@ -169,7 +126,7 @@ func (c *compiler) join(n *match.Node) int32 {
 	if n.Kind == match.OrNode {
 		op, neutral, absorbing = opOr, never, always
 	}
-	var args []int32
+	args := make([]int32, 0, len(n.Args))
 	for _, a := range n.Args {
 		id := c.node(a)
 		if id == absorbing {
@@ -179,33 +136,84 @@ func (c *compiler) join(n *match.Node) int32 {
 			args = append(args, id)
 		}
 	}
+	if op == opOr && len(args) > 1 {
+		args = c.merge(args)
+	}
 	switch len(args) {
 	case 0:
 		return neutral
 	case 1:
 		return args[0]
 	}
-	if op == opOr {
-		if args = c.merge(args); len(args) == 1 {
-			return args[0]
+	return c.combine(op, args)
+}
+
+// add finds or makes the node that combines its arguments.
+func (c *compiler) add(n node) int32 {
+	c.key = append(c.key[:0], byte(n.op))
+	for _, a := range n.args {
+		c.key = appendNumber(c.key, a)
+	}
+	if id, ok := c.byKey[string(c.key)]; ok {
+		return id
+	}
+	id := int32(len(c.nodes))
+	c.byKey[string(c.key)] = id
+	c.nodes = append(c.nodes, n)
+	return id
+}
+
+// checkNode finds or makes the node of a check.
+func (c *compiler) checkNode(k *check) int32 {
+	if id, ok := c.byTest[k]; ok {
+		return id
+	}
+	id := int32(len(c.nodes))
+	c.byTest[k] = id
+	c.nodes = append(c.nodes, node{op: opCheck, check: k, cost: k.cost, chance: k.chance})
+	return id
+}
+
+// test works out comparisons of the event's type, and compiles the others.
+func (c *compiler) test(t *match.Test) int32 {
+	if t.Typed() {
+		if t.Eval(&c.probe, &match.Scratch{}) {
+			return always
 		}
+		return never
 	}
+	k := c.checks.of(t)
+	if k.impossible || !t.HasParam(c.typ) {
+		return never
+	}
+	if holds, known := c.assume[k.key]; known {
+		if holds {
+			return always
+		}
+		return never
+	}
+	if len(k.ends) == 0 {
+		return c.checkNode(k)
+	}
+	args := make([]int32, 0, 3)
+	for _, end := range k.ends {
+		args = append(args, c.checkNode(end))
+	}
+	return c.combine(opAnd, append(args, c.checkNode(k)))
+}
+
+// combine finds or makes the node that joins its arguments.
+func (c *compiler) combine(op nodeOp, args []int32) int32 {
 	c.order(args, op)
-	var key strings.Builder
-	key.WriteByte("&|"[op-opAnd])
-	for _, a := range args {
-		key.WriteString(strconv.Itoa(int(a)))
-		key.WriteByte(',')
-	}
 	cost, chance := c.expect(args, op)
-	return c.add(pnode{op: op, args: args, cost: cost, chance: chance}, key.String())
+	return c.add(node{op: op, args: args, cost: cost, chance: chance})
 }
 
 // expect is what evaluating args in their order costs, as far as it goes, and how often the whole holds.
 func (c *compiler) expect(args []int32, op nodeOp) (cost, chance float32) {
 	reached := float32(1)
 	for _, a := range args {
-		n := &c.p.nodes[a]
+		n := &c.nodes[a]
 		cost += reached * n.cost
 		if op == opAnd {
 			reached *= n.chance
@@ -222,7 +230,7 @@ func (c *compiler) expect(args []int32, op nodeOp) (cost, chance float32) {
 // order puts first what decides most for its cost: in a conjunction what fails often, in alternatives what holds often.
 func (c *compiler) order(args []int32, op nodeOp) {
 	rank := func(id int32) float32 {
-		n := &c.p.nodes[id]
+		n := &c.nodes[id]
 		if op == opAnd {
 			return n.cost / (1.001 - n.chance)
 		}
@@ -231,88 +239,36 @@ func (c *compiler) order(args []int32, op nodeOp) {
 	sort.SliceStable(args, func(i, j int) bool { return rank(args[i]) < rank(args[j]) })
 }
 
-func (c *compiler) add(n pnode, key string) int32 {
-	if id, ok := c.byKey[key]; ok {
-		return id
-	}
-	id := int32(len(c.p.nodes))
-	c.p.nodes = append(c.p.nodes, n)
-	c.byKey[key] = id
-	return id
-}
-
-// test works out comparisons of the event's type, and compiles the others.
-func (c *compiler) test(t *match.Test) int32 {
-	if t.Typed() {
-		if t.Eval(&c.probe, &match.Scratch{}) {
-			return always
-		}
-		return never
-	}
-	if impossible(t) {
-		return never
-	}
-	if holds, known := c.assume[t.Key()]; known {
-		if holds {
-			return always
-		}
-		return never
-	}
-	if id, ok := c.byKey["="+t.Key()]; ok {
-		return id
-	}
-	check, cost := newChecker(t)
-	id := c.add(pnode{op: opCheck, check: check, cost: cost, chance: guess(t)}, "="+t.Key())
-	c.names[id] = t.Key()
-	return id
-}
-
-// impossible says whether no event can pass the check: numbers of events start at 1.
-func impossible(t *match.Test) bool {
-	n, ok := t.Number()
-	return ok && n.Field == field.EvtNum && t.Op == match.Eq && n.Value == 0
-}
-
 // merge joins alternatives that compare one field: equal to any of a set, starting with any of a set of prefixes.
 func (c *compiler) merge(args []int32) []int32 {
 	var out []int32
-	sets := map[string]*mergeable{}
-	for _, id := range args {
-		m := mergeableOf(c.p.nodes[id].check)
-		if m == nil {
+	for i, id := range args {
+		k := c.nodes[id].check
+		if k == nil || !k.joins {
 			out = append(out, id)
 			continue
 		}
-		if sets[m.key] == nil {
-			sets[m.key] = m
-		} else {
-			sets[m.key].words = append(sets[m.key].words, m.words...)
-		}
-		sets[m.key].from = append(sets[m.key].from, id)
-	}
-	for _, key := range slices.Sorted(maps.Keys(sets)) {
-		m := sets[key]
-		if len(m.from) == 1 {
-			out = append(out, m.from[0])
+		same := func(id int32) bool { o := c.nodes[id].check; return o != nil && o.joins && o.group == k.group }
+		if slices.ContainsFunc(args[:i], same) {
 			continue
 		}
-		slices.Sort(m.words)
-		m.words = slices.Compact(m.words)
-		key := "+" + m.key + "\x00" + strings.Join(m.words, "\x00")
-		if id, ok := c.byKey[key]; ok {
-			out = append(out, id)
-			continue
+		from := []*check{k}
+		for _, o := range args[i+1:] {
+			if same(o) {
+				from = append(from, c.nodes[o].check)
+			}
 		}
-		check, cost := m.build()
-		_, chance := c.expect(m.from, opOr)
-		out = append(out, c.add(pnode{op: opCheck, check: check, cost: cost, chance: chance}, key))
+		if len(from) > 1 {
+			id = c.checkNode(c.checks.joined(from))
+		}
+		out = append(out, id)
 	}
 	return out
 }
 
 // conjuncts lists the parts that all have to hold.
 func (c *compiler) conjuncts(id int32, out []int32) []int32 {
-	if n := &c.p.nodes[id]; n.op == opAnd {
+	if n := &c.nodes[id]; n.op == opAnd {
 		for _, a := range n.args {
 			out = c.conjuncts(a, out)
 		}
@@ -326,123 +282,32 @@ func (c *compiler) conjuncts(id int32, out []int32) []int32 {
 
 // contradicts says whether parts that all have to hold ask for different values of one field.
 func (c *compiler) contradicts(conj []int32) bool {
-	var seen []*mergeable
-	for _, id := range conj {
-		m := mergeableOf(c.p.nodes[id].check)
-		if m == nil || m.kind != mergeEqual {
+	for i, id := range conj {
+		k := c.nodes[id].check
+		if k == nil || !k.joins || k.kind != mergeEqual {
 			continue
 		}
-		for _, o := range seen {
-			if o.key == m.key && !slices.ContainsFunc(m.words, func(w string) bool { return slices.Contains(o.words, w) }) {
+		for _, other := range conj[:i] {
+			o := c.nodes[other].check
+			if o != nil && o.joins && o.group == k.group && !overlap(o.words, k.words) {
 				return true
 			}
 		}
-		seen = append(seen, m)
 	}
 	return false
 }
 
-// maxDepth bounds how deep guards are nested.
-const maxDepth = 8
-
-// arrange makes a group of rules behind a guard. It takes the part that saves most as the next guard, as long as two
-// rules share one.
-func (c *compiler) arrange(guard int32, rules []planned, depth int) *group {
-	g := &group{guard: guard}
-	for depth < maxDepth && len(rules) > 1 {
-		best := c.bestGuard(rules)
-		if best < 0 {
-			break
-		}
-		var with, without []planned
-		for _, r := range rules {
-			if i := slices.Index(r.conj, best); i >= 0 {
-				with = append(with, planned{index: r.index, conj: slices.Delete(slices.Clone(r.conj), i, i+1)})
-			} else {
-				without = append(without, r)
-			}
-		}
-		g.groups = append(g.groups, c.arrange(best, with, depth+1))
-		rules = without
-	}
-	for _, r := range rules {
-		r.conj = slices.Clone(r.conj)
-		c.order(r.conj, opAnd)
-		if c.index(&r); len(r.needs) > 0 {
-			g.indexed = append(g.indexed, r)
-			g.union = addMasks(g.union, r.needs)
-		} else {
-			g.rules = append(g.rules, r)
+// overlap says whether two sorted lists have a word in common.
+func overlap(a, b []string) bool {
+	for len(a) > 0 && len(b) > 0 {
+		switch d := strings.Compare(a[0], b[0]); {
+		case d == 0:
+			return true
+		case d < 0:
+			a = a[1:]
+		default:
+			b = b[1:]
 		}
 	}
-	return g
-}
-
-// bestGuard is the part that two rules or more ask for and that, when it fails, saves most of them; -1 for none. Parts
-// that nearly always hold, such as lists of exceptions, are no guards.
-func (c *compiler) bestGuard(rules []planned) int32 {
-	counts := map[int32]int{}
-	for _, r := range rules {
-		for _, id := range r.conj {
-			counts[id]++
-		}
-	}
-	best, bestSaving := int32(-1), float32(0)
-	for _, r := range rules { // in the order of the rules, so that equal input gives an equal plan
-		for _, id := range r.conj {
-			n := &c.p.nodes[id]
-			saving := float32(counts[id]) * (1 - n.chance)
-			if counts[id] > 1 && n.chance < 0.75 && (saving > bestSaving || saving == bestSaving && n.cost < c.p.nodes[best].cost) {
-				best, bestSaving = id, saving
-			}
-		}
-	}
-	return best
-}
-
-// countUses marks the nodes whose result is worth keeping.
-func (c *compiler) countUses() {
-	uses := make([]int, len(c.p.nodes))
-	for i := range c.p.nodes {
-		for _, a := range c.p.nodes[i].args {
-			uses[a]++
-		}
-	}
-	var walk func(g *group)
-	walk = func(g *group) {
-		if g == nil {
-			return
-		}
-		if g.guard >= 0 {
-			uses[g.guard]++
-		}
-		for _, r := range g.rules {
-			for _, id := range r.conj {
-				uses[id]++
-			}
-		}
-		for _, r := range g.indexed {
-			for _, id := range r.conj {
-				uses[id]++
-			}
-		}
-		for _, sub := range g.groups {
-			walk(sub)
-		}
-	}
-	for _, p := range c.p.plans {
-		if p == nil {
-			continue
-		}
-		for _, id := range p.first {
-			uses[id]++
-		}
-		for _, g := range p.variants {
-			walk(g)
-		}
-	}
-	for i := range c.p.nodes {
-		n := &c.p.nodes[i]
-		n.shared = uses[i] > 1 && n.op <= opOr
-	}
+	return false
 }

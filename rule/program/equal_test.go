@@ -33,11 +33,18 @@ func randomCheck(t *rapid.T) string {
 		return "(" + strings.Join(out, ", ") + ")"
 	}
 	text := rapid.SampledFrom([]string{"proc.name", "fd.name", "proc.pname", "fd.directory", "fd.filename", "proc.aname[2]", "proc.aname", "evt.arg.name", "container.id", "tolower(proc.name)"}).Draw(t, "field")
-	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	switch rapid.IntRange(0, 11).Draw(t, "kind") {
+	case 10:
+		return text + rapid.SampledFrom([]string{" glob ", " iglob "}).Draw(t, "globop") +
+			rapid.SampledFrom([]string{"/a/*", "*b", "a*", "/*/b", "*", "ab*", "/a*b/c", "a?c", "[ab]*", "*a*", "ab*ba"}).Draw(t, "glob")
+	case 11:
+		return rapid.SampledFrom([]string{"proc.env", "proc.args", "evt.arg.name", "evt.arg.path", "evt.arg.oldpath"}).Draw(t, "joined") +
+			rapid.SampledFrom([]string{" contains ", " icontains ", " endswith ", " startswith "}).Draw(t, "joinedop") +
+			rapid.SampledFrom([]string{"a", "AB", "b", `"a b"`, "/a"}).Draw(t, "needle")
 	case 0:
 		return "evt.type " + rapid.SampledFrom([]string{"= openat", "in (open, openat)", "!= close", "in (close, connect)", "exists"}).Draw(t, "types")
 	case 1:
-		return fmt.Sprintf("%s %s %d", rapid.SampledFrom([]string{"proc.pid", "fd.num", "user.uid", "proc.apid"}).Draw(t, "number"),
+		return fmt.Sprintf("%s %s %d", rapid.SampledFrom([]string{"proc.pid", "fd.num", "user.uid", "proc.apid", "proc.duration", "evt.num", "user.loginuid", "evt.count"}).Draw(t, "number"),
 			rapid.SampledFrom([]string{"=", "!=", "<", "<=", ">", ">="}).Draw(t, "op"), rapid.IntRange(-1, 3).Draw(t, "value"))
 	case 2:
 		return rapid.SampledFrom([]string{"fd.ip", "fd.sip", "fd.cip"}).Draw(t, "addr") + rapid.SampledFrom([]string{" = 10.0.0.1", " != 10.0.0.1", " in (10.0.0.1, 10.0.0.2)"}).Draw(t, "to")
@@ -71,7 +78,7 @@ func randomCondition(t *rapid.T, depth int) string {
 
 func randomEvent(t *rapid.T) string {
 	var b strings.Builder
-	b.WriteString(rapid.SampledFrom([]string{"open", "openat", "close", "connect"}).Draw(t, "type"))
+	b.WriteString(rapid.SampledFrom([]string{"open", "openat", "close", "connect", "mkdir"}).Draw(t, "type"))
 	for _, f := range []string{"proc.name", "fd.name", "container.id"} {
 		if rapid.Bool().Draw(t, f) {
 			fmt.Fprintf(&b, " %s=%q", f, rapid.SampledFrom(words).Draw(t, "value"))
@@ -80,7 +87,15 @@ func randomEvent(t *rapid.T) string {
 	if rapid.Bool().Draw(t, "aname") {
 		fmt.Fprintf(&b, " proc.aname=%q proc.apid=[0 1 2]", rapid.SliceOfN(rapid.SampledFrom(words), 0, 4).Draw(t, "anames"))
 	}
-	for _, f := range []string{"proc.pid", "fd.num", "user.uid"} {
+	for _, f := range []string{"proc.env", "proc.args"} {
+		switch rapid.IntRange(0, 2).Draw(t, f) {
+		case 1:
+			fmt.Fprintf(&b, " %s=%q", f, rapid.SampledFrom([]string{"", "a b", "xAb"}).Draw(t, "value"))
+		case 2:
+			fmt.Fprintf(&b, " %s=%q", f, rapid.SliceOfN(rapid.SampledFrom(words), 0, 3).Draw(t, "items"))
+		}
+	}
+	for _, f := range []string{"proc.pid", "fd.num", "user.uid", "proc.duration"} {
 		if rapid.Bool().Draw(t, f) {
 			fmt.Fprintf(&b, " %s=%d", f, rapid.IntRange(-1, 3).Draw(t, "n"))
 		}
@@ -98,7 +113,7 @@ func TestProgramAgreesWithTreeWalk(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var conds []Condition
 		var texts []string
-		for range rapid.IntRange(1, 12).Draw(t, "conditions") {
+		for range rapid.IntRange(1, 16).Draw(t, "conditions") {
 			text := randomCondition(t, 3)
 			x, err := filter.Parse(text)
 			if err != nil {
@@ -114,7 +129,11 @@ func TestProgramAgreesWithTreeWalk(t *testing.T) {
 			}
 			conds, texts = append(conds, Condition{n, types}), append(texts, text)
 		}
-		v := NewEvaluator(Compile(conds))
+		prog := Compile(conds)
+		if rapid.Bool().Draw(t, "prepared") {
+			prog.Prepare()
+		}
+		v := NewEvaluator(prog)
 		for range 8 {
 			text := randomEvent(t)
 			e := &event.Event{}

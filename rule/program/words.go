@@ -2,46 +2,73 @@ package program
 
 import "math/bits"
 
-// wordTable finds the row of a word. It is an open hash table whose hash looks at the length, the first and the last
-// eight bytes: words of rules are short, most lookups find nothing, and the words are ours, not an attacker's. A long row
-// of collisions among them would only cost time when the rules are written so.
+// wordTable finds the checks that a word passes. It is an open hash table whose hash looks at the length, the first and
+// the last eight bytes: words of rules are short, most lookups find nothing, and the words are ours, not an attacker's. A
+// long row of collisions among them would only cost time when the rules are written so.
 type wordTable struct {
-	slots []wordSlot // a power of two; an empty slot has no row
-	shift uint8
+	lengths uint64 // bit n for words of n bytes, bit 63 for longer ones too
+	slots   []wordSlot
+	shift   uint8
+	words   []string
+	rows    []bitRow // by number of a word; number 0 is no word
 }
 
 type wordSlot struct {
 	hash uint32
-	word string
-	row  []uint64
+	word uint32 // its number, 0 for an empty slot
 }
 
-func newWordTable(rows map[string][]uint64) wordTable {
-	size := 4
-	for size < 3*len(rows) {
-		size *= 2
-	}
-	t := wordTable{slots: make([]wordSlot, size), shift: uint8(64 - bits.TrailingZeros(uint(size)))}
-	for word, row := range rows {
-		h := hashWord(word)
-		i := h >> t.shift
-		for t.slots[i].row != nil {
-			i = (i + 1) & uint64(size-1)
+// add lets a word pass a check, which has that bit.
+func (t *wordTable) add(word string, bit int32) {
+	n := t.find(word)
+	if n == 0 {
+		if len(t.words) == 0 {
+			t.words, t.rows = make([]string, 1), make([]bitRow, 1)
 		}
-		t.slots[i] = wordSlot{uint32(h), word, row}
+		n = uint32(len(t.words))
+		t.words, t.rows = append(t.words, word), append(t.rows, bitRow{})
+		if 2*len(t.words) > len(t.slots) {
+			t.build(max(8, 4*len(t.words)))
+		} else {
+			t.put(n)
+		}
 	}
-	return t
+	t.rows[n].set(bit)
 }
 
-func (t *wordTable) find(word string) []uint64 {
+func (t *wordTable) build(size int) {
+	size = 1 << bits.Len(uint(size-1))
+	t.slots = make([]wordSlot, size)
+	t.shift = uint8(64 - bits.TrailingZeros(uint(size)))
+	for n := 1; n < len(t.words); n++ {
+		t.put(uint32(n))
+	}
+}
+
+func (t *wordTable) put(n uint32) {
+	word := t.words[n]
+	t.lengths |= 1 << min(len(word), 63)
 	h := hashWord(word)
-	for i := h >> t.shift; ; i = (i + 1) & uint64(len(t.slots)-1) {
-		s := &t.slots[i]
-		if s.row == nil {
-			return nil
+	i := h >> t.shift
+	for t.slots[i].word != 0 {
+		i = (i + 1) & uint64(len(t.slots)-1)
+	}
+	t.slots[i] = wordSlot{uint32(h), n}
+}
+
+// find is the number of the word, 0 for none.
+func (t *wordTable) find(word string) uint32 {
+	if t.lengths&(1<<min(len(word), 63)) == 0 {
+		return 0
+	}
+	h := hashWord(word)
+	for i := h >> t.shift; ; i++ {
+		s := t.slots[i&uint64(len(t.slots)-1)]
+		if s.word == 0 {
+			return 0
 		}
-		if s.hash == uint32(h) && s.word == word {
-			return s.row
+		if s.hash == uint32(h) && t.words[s.word] == word {
+			return s.word
 		}
 	}
 }
