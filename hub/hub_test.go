@@ -179,7 +179,7 @@ func TestImportSemantics(t *testing.T) {
 			map[string]string{"Workflow": `{"Status":"RESOLVED"}`}},
 		{"a new occurrence of a Falco finding reopens what was resolved", []step{{doc: map[string]any{"GeneratorId": "falco/r", "LastObservedAt": at(1)}}, {update: workflow("RESOLVED")},
 			{doc: newer(map[string]any{"GeneratorId": "falco/r", "LastObservedAt": at(2)})}}, map[string]string{
-			"Workflow": `{"Status":"NEW"}`, "ProductFields": `{"eyrie/occurrences":"2"}`}},
+			"Workflow": `{"Status":"NEW"}`, "ProductFields": `{"eyrie/occurrences":"2"}`, "FirstObservedAt": ""}},
 		{"a Falco finding says how often it occurred", []step{{doc: map[string]any{"GeneratorId": "falco/r", "LastObservedAt": at(1), "ProductFields": map[string]string{"eyrie/occurrences": "3"}}},
 			{doc: newer(map[string]any{"GeneratorId": "falco/r", "LastObservedAt": at(2), "ProductFields": map[string]string{"eyrie/occurrences": "4"}})}}, map[string]string{
 			"ProductFields": `{"eyrie/occurrences":"7"}`}},

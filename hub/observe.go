@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,17 +11,6 @@ import (
 
 	"github.com/eyrie-sec/eyrie/asff"
 )
-
-// group is the observations of one finding in one call of Observe.
-type group struct {
-	key     Key
-	count   int64
-	first   time.Time // the least time
-	newest  *Observation
-	opening RawAlert   // the first alert, by its place in the input
-	alerts  []RawAlert // the last ones, KeepAlerts and at most as many again
-	hours   map[int64]int64
-}
 
 // Observe folds alerts into their findings and stores that source has been consumed up to upTo, in one durable step. An
 // observation whose Seq is not greater than what is stored for source already is passed over, so that a caller that does
@@ -87,48 +77,6 @@ func (h *Hub) cursor(ctx context.Context, source string) (int64, error) {
 	return at, nil
 }
 
-// fold groups the observations with a Seq greater than done by finding, in the order in which they first occur, and counts
-// them by time and severity.
-func (h *Hub) fold(obs []Observation, done int64) ([]*group, []ActivityCount) {
-	var groups []*group
-	byKey := make(map[Key]*group, min(len(obs), 256))
-	var counts activityCounts
-	for i := range obs {
-		o := &obs[i]
-		if done > 0 && o.Seq <= done {
-			continue
-		}
-		if o.At.IsZero() {
-			o.At = h.now()
-		}
-		key := Key{o.Finding.ID, o.Finding.ProductArn}
-		g := byKey[key]
-		if g == nil {
-			g = &group{key: key, first: o.At, newest: o, opening: RawAlert{o.Seq, o.At, o.Alert}, hours: map[int64]int64{}}
-			byKey[key] = g
-			groups = append(groups, g)
-		}
-		g.add(o, h.c.KeepAlerts)
-		counts.add(o.At, SeverityIndex(o.Finding.Severity.Label), 1)
-	}
-	return groups, counts.list()
-}
-
-func (g *group) add(o *Observation, keep int) {
-	g.count++
-	if o.At.Before(g.first) {
-		g.first = o.At
-	}
-	if !o.At.Before(g.newest.At) {
-		g.newest = o
-	}
-	g.hours[o.At.Unix()/3600]++
-	if len(g.alerts) >= 2*keep {
-		g.alerts = append(g.alerts[:0], g.alerts[len(g.alerts)-keep:]...)
-	}
-	g.alerts = append(g.alerts, RawAlert{o.Seq, o.At, o.Alert})
-}
-
 // observe brings one finding up to date.
 func (ch *change) observe(g *group) error {
 	d := ch.touched[g.key]
@@ -157,12 +105,8 @@ func (ch *change) observeNew(g *group) error {
 	d := ch.create(g.key)
 	f := g.newest.Finding
 	ch.complete(f, g.count)
-	oldest := asff.FormatTime(g.first)
-	for _, at := range []*string{&f.FirstObservedAt, &f.CreatedAt} {
-		if t, err := asff.ParseTime(*at); err != nil || g.first.Before(t) {
-			*at = oldest
-		}
-	}
+	f.FirstObservedAt = oldest(f.FirstObservedAt, "", g.first)
+	f.CreatedAt = oldest(f.CreatedAt, "", g.first)
 	ch.addAlerts(d, g, true)
 	ch.record(d, HistoryRecord{Created: true, Source: SourceImport, Identity: observer})
 	d.Occurrences, d.ImportedAt = g.count, ch.now
@@ -205,38 +149,79 @@ func (ch *change) observeAgain(d *draft, g *group) error {
 	if err != nil {
 		return fmt.Errorf("hub: finding %q: %w", d.ID, err)
 	}
-	doc, kind := old.Clone(), Updated
+	ch.addAlerts(d, g, d.Chunks == 0)
 	d.Occurrences += g.count
 	d.ImportedAt = ch.now
 	// A host whose clock was far ahead once must not hide what happens from then on.
 	wrong := d.LastObserved.After(ch.now.Add(maxAhead))
 	newer := g.newest.At.After(d.LastObserved) || wrong
-	if g.newest.At.Before(d.LastObserved) && !wrong {
+	late := g.newest.At.Before(d.LastObserved) && !wrong
+	reopen := newer && reopens(d.Workflow)
+	if !late {
+		ch.complete(g.newest.Finding, d.Occurrences)
+		if !reopen && plain(d, &old, g.newest.Finding) {
+			return ch.observePlain(d, &old, g)
+		}
+	}
+	doc, kind := old.Clone(), Updated
+	if late {
 		doc.SetText("ProcessedAt", asff.FormatTime(ch.now))
 		err = setIn(&doc, "ProductFields", occurrencesField, strconv.FormatInt(d.Occurrences, 10))
-	} else {
-		ch.complete(g.newest.Finding, d.Occurrences)
-		if doc, err = asff.ParseDocument(ch.encode(g.newest.Finding)); err == nil {
-			err = preserve(&doc, &old, d.Customer)
-		}
+	} else if doc, err = asff.ParseDocument(ch.encode(g.newest.Finding)); err == nil {
+		err = preserve(&doc, &old, d.Customer)
+	}
+	if err == nil && reopen {
+		kind = Reopened
+		err = setIn(&doc, "Workflow", "Status", "NEW")
 	}
 	if err != nil {
 		return fmt.Errorf("hub: finding %q: %w", d.ID, err)
 	}
 	keepOldest(&doc, &old, g.first)
 	keepNewest(&doc, &old)
-	if newer && reopens(d.Workflow) {
-		if err := setIn(&doc, "Workflow", "Status", "NEW"); err != nil {
-			return fmt.Errorf("hub: finding %q: %w", d.ID, err)
-		}
-		kind = Reopened
-	}
 	if updates := diff(&old, &doc, observed); len(updates) > 0 {
 		ch.record(d, HistoryRecord{Source: SourceImport, Identity: observer, Updates: updates})
 	}
-	ch.addAlerts(d, g, d.Chunks == 0)
 	describe(d.Stored, &doc)
 	return ch.put(d, doc.Append(nil), kind)
+}
+
+// plain reports whether f may take the place of the old document as it is: nothing in that one is the customer's, and
+// nothing that the history tells of differs. That is the usual case of a repeat, and costs half of the others.
+func plain(d *draft, old *asff.Document, f *asff.Finding) bool {
+	if len(d.Customer) > 0 || f.Note != nil || len(f.UserDefinedFields) > 0 || f.VerificationState != "" || f.Confidence != nil || f.Criticality != nil {
+		return false
+	}
+	for _, name := range []string{"Note", "UserDefinedFields", "VerificationState", "Confidence", "Criticality"} {
+		if old.Get(name) != nil {
+			return false
+		}
+	}
+	var types []string
+	if raw := old.Get("Types"); raw != nil && json.Unmarshal(raw, &types) != nil {
+		return false
+	}
+	var severity asff.Severity
+	if raw := old.Get("Severity"); raw != nil && json.Unmarshal(raw, &severity) != nil {
+		return false
+	}
+	return d.RecordState == f.RecordState && old.Text("Title") == f.Title && slices.Equal(types, f.Types) &&
+		severity.Label == f.Severity.Label && severity.Original == f.Severity.Original &&
+		same(severity.Normalized, f.Severity.Normalized) && same(severity.Product, f.Severity.Product)
+}
+
+func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// observePlain is the end of observeAgain for a plain finding.
+func (ch *change) observePlain(d *draft, old *asff.Document, g *group) error {
+	f := g.newest.Finding
+	f.Workflow.Status = d.Workflow
+	f.FirstObservedAt = oldest(f.FirstObservedAt, old.Text("FirstObservedAt"), g.first)
+	f.CreatedAt = oldest(f.CreatedAt, old.Text("CreatedAt"), g.first)
+	f.LastObservedAt = newest(f.LastObservedAt, old.Text("LastObservedAt"))
+	f.UpdatedAt = newest(f.UpdatedAt, old.Text("UpdatedAt"))
+	d.FirstObserved, d.LastObserved, d.UpdatedAt = timeOf(f.FirstObservedAt), timeOf(f.LastObservedAt), timeOf(f.UpdatedAt)
+	return ch.put(d, ch.encode(f), Updated)
 }
 
 // maxAhead is how far ahead of ours a clock may be for its times to decide which of two alerts is the newer.
@@ -248,11 +233,8 @@ func reopens(workflow string) bool { return workflow == "NOTIFIED" || workflow =
 // keepOldest gives a document the oldest FirstObservedAt and CreatedAt of it, the old one and a first occurrence.
 func keepOldest(doc, old *asff.Document, first time.Time) {
 	for _, name := range []string{"FirstObservedAt", "CreatedAt"} {
-		if t := timeIn(old, name); !t.IsZero() && (timeIn(doc, name).IsZero() || t.Before(timeIn(doc, name))) {
-			doc.Set(name, old.Get(name))
-		}
-		if t := timeIn(doc, name); t.IsZero() || !first.IsZero() && first.Before(t) {
-			doc.SetText(name, asff.FormatTime(first))
+		if text := oldest(doc.Text(name), old.Text(name), first); text != doc.Text(name) {
+			doc.SetText(name, text)
 		}
 	}
 }
@@ -260,8 +242,28 @@ func keepOldest(doc, old *asff.Document, first time.Time) {
 // keepNewest gives a document the newest LastObservedAt and UpdatedAt of it and the old one.
 func keepNewest(doc, old *asff.Document) {
 	for _, name := range []string{"LastObservedAt", "UpdatedAt"} {
-		if t := timeIn(old, name); t.After(timeIn(doc, name)) {
-			doc.Set(name, old.Get(name))
+		if text := newest(doc.Text(name), old.Text(name)); text != doc.Text(name) {
+			doc.SetText(name, text)
 		}
 	}
+}
+
+// oldest is the timestamp that is the earliest of three; those that cannot be read and the zero time do not count.
+func oldest(text, old string, first time.Time) string {
+	t := timeOf(text)
+	if o := timeOf(old); !o.IsZero() && (t.IsZero() || o.Before(t)) {
+		text, t = old, o
+	}
+	if !first.IsZero() && (t.IsZero() || first.Before(t)) {
+		text = asff.FormatTime(first)
+	}
+	return text
+}
+
+// newest is the timestamp that is the latest of two.
+func newest(text, old string) string {
+	if timeOf(old).After(timeOf(text)) {
+		return old
+	}
+	return text
 }

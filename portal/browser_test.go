@@ -348,7 +348,7 @@ func TestScreenshots(t *testing.T) {
 	ctx := browser(t)
 	shoot := func(name, path string, width int64, scheme string, extra ...step) {
 		take := chromedp.FullScreenshot(100)
-		if name == "selected" || width < 500 && name == "findings" {
+		if name == "selected" || name == "decided" || width < 500 && (name == "findings" || name == "menu") {
 			take = chromedp.CaptureScreenshot()
 		}
 		do(t, ctx, name, viewport(width), theme(scheme), chromedp.Navigate(srv.URL+path), chromedp.Steps(extra...))
@@ -378,6 +378,12 @@ func TestScreenshots(t *testing.T) {
 	shoot("menu", "/findings?severity=CRITICAL&severity=HIGH&f=ProcessName:PREFIX:ev", 1280, "light", chromedp.Click(css("#m-rule summary")), chromedp.WaitVisible(css("#m-rule .opts label")))
 	shoot("selected", "/findings", 1280, "light", check(2), check(4))
 	shoot("selected", "/findings", 390, "dark", check(2))
+	shoot("decided", "/findings?severity=HIGH", 1280, "light", check(1), check(2), chromedp.Click(css(`.selbar [value=RESOLVED]`)), chromedp.WaitVisible(css(".toast")))
+	shoot("menu", "/findings", 390, "light", chromedp.Click(css("#m-severity summary")))
+	shoot("print", "/findings/11", 1280, "light", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		return err
+	}))
 	shoot("quarantined", "/quarantine/12", 1280, "light")
 	shoot("settings", "/", 1280, "dark", chromedp.Click(css(".user summary")))
 	shoot("password", "/password", 1280, "light")

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -20,6 +21,9 @@ const (
 	// maxFresh is up to how many new findings a stream counts exactly.
 	maxFresh   = 200
 	maxChanges = 2000 // of the feed a stream reads at a time
+	// streamLife is when a stream ends: the browser comes again, and its session is looked at again.
+	streamLife = 10 * time.Minute
+	sendWithin = 30 * time.Second // or the client is given up
 )
 
 // events is a stream (server-sent events) that says how much of a view is new since the page was made: "news" with
@@ -46,7 +50,9 @@ func (p *Portal) events(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx
 	s.out, s.control = w, http.NewResponseController(w)
-	s.run(r.Context())
+	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
+	defer cancel()
+	s.run(ctx)
 }
 
 type stream struct {
@@ -96,6 +102,9 @@ func (s *stream) run(ctx context.Context) {
 }
 
 func (s *stream) send(text string) error {
+	if err := s.control.SetWriteDeadline(time.Now().Add(sendWithin)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
 	if _, err := s.out.Write([]byte(text)); err != nil {
 		return err
 	}

@@ -148,10 +148,13 @@ func (c *canvas) times(bars []Bar) {
 		return
 	}
 	format, kind := "15:04", "hm"
+	every := max(1, (len(bars)+5)/6)
 	if len(bars) > 1 && bars[len(bars)-1].At.Sub(bars[0].At) > 36*time.Hour {
 		format, kind = "Jan 2", "md"
+		if bars[1].At.Sub(bars[0].At)*time.Duration(every) < 24*time.Hour { // or two labels would name one day
+			format, kind, every = "Jan 2, 15:04", "dh", max(1, (len(bars)+3)/4)
+		}
 	}
-	every := max(1, (len(bars)+5)/6)
 	for i := 0; i < len(bars); i += every {
 		anchor, x := "middle", 100*(float64(i)+.5)/float64(len(bars))
 		if i == 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,26 @@ func TestNiceAndShort(t *testing.T) {
 	for in, want := range map[int]string{950: "950", 1500: "1.5k", 20000: "20k", 3000000: "3M"} {
 		if got := short(in); got != want {
 			t.Errorf("short(%d): got %s, want %s", in, got, want)
+		}
+	}
+}
+
+// TestLabelsDiffer: no two labels of an axis say the same.
+func TestLabelsDiffer(t *testing.T) {
+	label := regexp.MustCompile(`data-f="[a-z]+">([^<]+)<`)
+	for _, step := range []time.Duration{time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 24 * time.Hour} {
+		for _, n := range []int{1, 5, 24, 30, 60} {
+			bars := make([]Bar, n)
+			for i := range bars {
+				bars[i].At = noon.Add(time.Duration(i) * step)
+			}
+			seen := map[string]bool{}
+			for _, m := range label.FindAllStringSubmatch(string(Bars(bars, Options{Height: 10, Axis: true})), -1) {
+				if seen[m[1]] {
+					t.Errorf("%d bars of %s: %s twice", n, step, m[1])
+				}
+				seen[m[1]] = true
+			}
 		}
 	}
 }

@@ -26,6 +26,7 @@
       x: { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
       hm: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
       md: { month: "short", day: "numeric" },
+      dh: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
     }[kind];
     const locale = kind === "x" ? "sv-SE" : "en-US"; // sv-SE writes ISO 8601's order
     return (formats[key] ||= new Intl.DateTimeFormat(locale, { ...common, ...how }));
