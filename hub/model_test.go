@@ -285,8 +285,13 @@ func (s *system) observe() {
 	for range rapid.IntRange(1, 12).Draw(s.t, "alerts") {
 		s.seq++
 		at := hubtest.Epoch.Add(time.Duration(rapid.IntRange(0, 40).Draw(s.t, "at")) * 10 * time.Minute)
-		o := hubtest.Observation(s.seq, rapid.IntRange(0, 4).Draw(s.t, "shape"), at)
-		o.Finding.ID = rapid.SampledFrom(falcoIDs).Draw(s.t, "finding")
+		shape := rapid.IntRange(0, len(falcoIDs)-1).Draw(s.t, "finding")
+		id := falcoIDs[shape]
+		if rapid.IntRange(0, 9).Draw(s.t, "changed") == 0 { // title, severity and types are not what they were
+			shape++
+		}
+		o := hubtest.Observation(s.seq, shape, at)
+		o.Finding.ID = id
 		o.Finding.ProductFields = map[string]string{"eyrie/rule": o.Finding.Title} // small documents keep the test quick
 		o.Finding.Resources = o.Finding.Resources[:1]
 		obs = append(obs, o)

@@ -149,7 +149,7 @@ func (p *plan) keep(f *frozenPage, page *Page, after int64) error {
 	}
 	id := p.token.frozen
 	if id == 0 {
-		id = p.h.frozen.put(f) + 2
+		id = p.h.frozen.put(f)
 	}
 	page.Next = token{seq: after, frozen: id}.String(p.hash)
 	return nil
