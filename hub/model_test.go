@@ -371,22 +371,23 @@ func (s *system) update() {
 		}
 	}
 	var u hub.Update
-	if rapid.Bool().Draw(s.t, "workflow") {
+	sometimes := func(label string) bool { return rapid.IntRange(0, 3).Draw(s.t, label) == 0 }
+	if !sometimes("no workflow") {
 		w := rapid.SampledFrom([]string{"NEW", "NOTIFIED", "RESOLVED", "SUPPRESSED"}).Draw(s.t, "status")
 		u.Workflow = &w
 	}
-	if rapid.Bool().Draw(s.t, "severity") {
+	if sometimes("severity") {
 		l := rapid.SampledFrom([]string{"MEDIUM", "CRITICAL"}).Draw(s.t, "label")
 		u.Severity = &hub.SeverityUpdate{Label: &l}
 	}
-	if rapid.Bool().Draw(s.t, "note") {
+	if sometimes("note") {
 		u.Note = &hub.NoteUpdate{Text: "looked at it", UpdatedBy: "me"}
 	}
-	if rapid.Bool().Draw(s.t, "confidence") {
+	if sometimes("confidence") {
 		n := rapid.IntRange(0, 100).Draw(s.t, "n")
 		u.Confidence = &n
 	}
-	if rapid.Bool().Draw(s.t, "fields") {
+	if sometimes("fields") {
 		u.UserDefinedFields = map[string]string{"k": rapid.SampledFrom([]string{"v", "w"}).Draw(s.t, "v")}
 	}
 	s.try(func() error {

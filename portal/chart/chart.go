@@ -149,7 +149,7 @@ func (c *canvas) times(bars []Bar) {
 	}
 	format, kind := "15:04", "hm"
 	every := max(1, (len(bars)+5)/6)
-	if len(bars) > 1 && bars[len(bars)-1].At.Sub(bars[0].At) > 36*time.Hour {
+	if len(bars) > 1 && bars[len(bars)-1].At.Sub(bars[0].At) >= 24*time.Hour {
 		format, kind = "Jan 2", "md"
 		if bars[1].At.Sub(bars[0].At)*time.Duration(every) < 24*time.Hour { // or two labels would name one day
 			format, kind, every = "Jan 2, 15:04", "dh", max(1, (len(bars)+3)/4)
