@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,12 +27,22 @@ const (
 )
 
 // Keys are the secrets of machines: the access keys that sign API requests and the key that alerts are delivered with.
-// Both files are looked at (one stat) on every use and read again when they changed. A changed file that is not valid,
+// Both files are looked at (one stat) on use, the ingest key's at most once a second while the key is right, and read
+// again when they changed. A changed file that is not valid,
 // for instance one that is just being edited, is reported to the log once and the last valid content stays in force;
 // a file that was removed revokes what it held.
 type Keys struct {
 	credentials watched[map[string]credential]
 	ingest      watched[string]
+
+	trust    time.Duration          // how long an ingest key that was right is taken to be so still
+	accepted atomic.Pointer[accept] // the last one
+}
+
+// accept is a key that was right at a time.
+type accept struct {
+	digest [sha256.Size]byte
+	at     time.Time
 }
 
 type credential struct {
@@ -43,6 +54,7 @@ func openKeys(dir string, d disk, log *slog.Logger) (*Keys, error) {
 	k := &Keys{
 		credentials: watched[map[string]credential]{path: filepath.Join(dir, credentialsFile), parse: parseCredentials, log: log},
 		ingest:      watched[string]{path: filepath.Join(dir, ingestFile), parse: parseIngestKey, log: log},
+		trust:       time.Second,
 	}
 	if err := k.credentials.open(d, newCredentials); err != nil {
 		return nil, err
@@ -68,11 +80,20 @@ func (k *Keys) IngestKeyPath() string { return k.ingest.path }
 // IngestKey returns the key that alerts are delivered with, "" when its file was removed. It is a secret.
 func (k *Keys) IngestKey() string { return k.ingest.get() }
 
-// CheckIngest reports whether candidate is the ingest key, in a time that says nothing of the key.
+// CheckIngest reports whether candidate is the ingest key, in a time that says nothing of the key. A key that was replaced
+// is accepted for at most a second longer.
 func (k *Keys) CheckIngest(candidate string) bool {
+	digest := sha256.Sum256([]byte(candidate))
+	if a := k.accepted.Load(); a != nil && time.Since(a.at) < k.trust && subtle.ConstantTimeCompare(digest[:], a.digest[:]) == 1 {
+		return true
+	}
 	want := k.ingest.get()
-	a, b := sha256.Sum256([]byte(candidate)), sha256.Sum256([]byte(want))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && want != ""
+	wanted := sha256.Sum256([]byte(want))
+	if subtle.ConstantTimeCompare(digest[:], wanted[:]) != 1 || want == "" {
+		return false
+	}
+	k.accepted.Store(&accept{digest, time.Now()})
+	return true
 }
 
 // newCredentials makes an access key: an id as long as AWS's (20 characters) that no one takes for one of AWS's, and a

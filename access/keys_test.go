@@ -144,6 +144,7 @@ func TestIngestKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := a.Keys()
+	k.trust = 0
 	key := k.IngestKey()
 	if len(key) != 43 || !k.CheckIngest(key) {
 		t.Errorf("key %d characters, accepted %v; want 43, true", len(key), k.CheckIngest(key))
@@ -162,6 +163,29 @@ func TestIngestKey(t *testing.T) {
 	}
 	if k.CheckIngest("") || k.CheckIngest("my-own-key-of-the-people-1234") {
 		t.Error("a removed ingest key lets in")
+	}
+}
+
+// TestIngestKeyIsTrusted: while a right key is trusted the file is not looked at, but another key is never taken for it.
+func TestIngestKeyIsTrusted(t *testing.T) {
+	dir := t.TempDir()
+	a, err := Open(dir, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := a.Keys()
+	k.trust = time.Hour
+	key := k.IngestKey()
+	const other = "my-own-key-of-the-people-1234"
+	if !k.CheckIngest(key) || k.CheckIngest(other) {
+		t.Fatal("the key is not told from another")
+	}
+	writeFile(t, filepath.Join(dir, ingestFile), other+"\n")
+	if !k.CheckIngest(key) {
+		t.Error("the key is not trusted for the time it should be")
+	}
+	if !k.CheckIngest(other) || k.CheckIngest(key) {
+		t.Error("a new key is not in force as soon as it is used")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eyrie-sec/eyrie/asff"
+	"github.com/eyrie-sec/eyrie/convert"
 	"github.com/eyrie-sec/eyrie/falco"
 	"github.com/eyrie-sec/eyrie/hub"
 	"github.com/eyrie-sec/eyrie/journal"
@@ -20,13 +21,20 @@ const (
 	// pipelineName is the source under which the hub keeps the journal position it has reached.
 	pipelineName = "journal"
 
+	// What is read from the journal at a time.
 	batchRecords = 8192
 	batchBytes   = 16 << 20
 
-	// Between two commits of the hub there is a pause in which repeats gather, so that they cost one update: the longer,
-	// the more alerts there are. It is what a finding appears later than its alert.
-	pauseLeast, pauseMost = 100 * time.Millisecond, 400 * time.Millisecond
-	pausePerAlert         = 200 * time.Microsecond
+	// Repeats gather between two commits of the hub, so that thousands of them cost one update of their finding. An alert
+	// after a quiet time goes through at once. The pause is so many times what the last commit took, within these bounds:
+	// under load the hub has a small part of the time. It is what a finding appears later than its alert.
+	pauseLeast, pauseMost = 100 * time.Millisecond, 2 * time.Second
+	pauseFactor           = 15
+	// A pause ends early when so much has gathered.
+	gatheredFindings = 8192
+	gatheredBytes    = 48 << 20
+	// readEvery is how often the journal is read meanwhile, so that few parsed alerts pile up.
+	readEvery = 50 * time.Millisecond
 
 	retryFirst = 200 * time.Millisecond
 	retryLast  = 10 * time.Second
@@ -37,14 +45,25 @@ const (
 type pipeline struct {
 	journal   *journal.Journal
 	hub       *hub.Hub
-	converter interface {
-		Convert(a *falco.Alert, o falco.Origin) *asff.Finding
-	}
-	log *slog.Logger
+	converter converter
+	log       *slog.Logger
 
 	reached   atomic.Int64 // journal position of the last commit
 	converted prometheus.Counter
 	failed    prometheus.Counter
+}
+
+// converter is what the pipeline needs of one.
+type converter interface {
+	Identify(a *falco.Alert, o falco.Origin) convert.Identified
+	Convert(a *falco.Alert, o falco.Origin) *asff.Finding
+}
+
+// gathered is what was read from the journal and waits for the next commit.
+type gathered struct {
+	fold   *hub.Fold
+	last   int64 // journal position
+	alerts int
 }
 
 func (p *pipeline) register(r prometheus.Registerer) {
@@ -81,57 +100,92 @@ func (p *pipeline) follow(ctx context.Context, progress func()) error {
 		return fmt.Errorf("read the journal position in the hub: %w", err)
 	}
 	p.reached.Store(position)
+	due := time.Now()
 	for {
 		if err := p.journal.Wait(ctx, p.reached.Load()); err != nil {
 			return err
 		}
-		n, err := p.step(ctx)
+		g, err := p.gather(ctx, due)
 		if err != nil {
 			return err
 		}
+		began := time.Now()
+		if err := p.commit(ctx, g); err != nil {
+			return err
+		}
+		due = time.Now().Add(min(max(pauseLeast, pauseFactor*time.Since(began)), pauseMost))
 		progress()
-		if n < batchRecords && !pause(ctx, min(pauseLeast+time.Duration(n)*pausePerAlert, pauseMost)) {
-			return ctx.Err()
+	}
+}
+
+// gather reads from the journal until the time due, or until enough is gathered for a commit. What it has when ctx ends
+// goes into a last commit.
+func (p *pipeline) gather(ctx context.Context, due time.Time) (*gathered, error) {
+	g := &gathered{fold: p.hub.NewFold(), last: p.reached.Load()}
+	for {
+		n, err := p.read(context.WithoutCancel(ctx), g)
+		if err != nil {
+			return nil, err
+		}
+		if g.fold.Findings() >= gatheredFindings || g.fold.Size() >= gatheredBytes {
+			return g, nil
+		}
+		wait := time.Until(due)
+		if wait <= 0 {
+			return g, nil
+		}
+		if n < batchRecords && !pause(ctx, min(wait, readEvery)) {
+			return g, nil
 		}
 	}
 }
 
-// step carries one batch and returns how many records it held.
-func (p *pipeline) step(ctx context.Context) (int, error) {
-	records, err := p.journal.Read(ctx, p.reached.Load(), batchRecords, batchBytes)
+// read adds the next records of the journal to g and returns how many there were.
+func (p *pipeline) read(ctx context.Context, g *gathered) (int, error) {
+	records, err := p.journal.Read(ctx, g.last, batchRecords, batchBytes)
 	if err != nil {
-		return 0, fmt.Errorf("read the journal after %d: %w", p.reached.Load(), err)
+		return 0, fmt.Errorf("read the journal after %d: %w", g.last, err)
 	}
-	if len(records) == 0 {
-		return 0, nil
-	}
-	observations := make([]hub.Observation, 0, len(records))
 	for i := range records {
-		r := &records[i]
-		if r.Alert == nil {
+		alert, origin := records[i].Alert, records[i].Origin
+		g.last = records[i].Seq
+		if alert == nil {
 			// It was parsed before it was stored; only a change of the parser can bring this about.
-			p.log.Error("a stored alert no longer parses and is left out", "seq", r.Seq)
+			p.log.Error("a stored alert no longer parses and is left out", "seq", g.last)
 			continue
 		}
-		observations = append(observations, hub.Observation{
-			Finding: p.converter.Convert(r.Alert, r.Origin), Seq: r.Seq, At: r.Alert.Time, Alert: r.Body,
+		id := p.converter.Identify(alert, origin)
+		g.fold.Add(hub.Observation{
+			Key: hub.Key{ID: id.ID, ProductArn: id.ProductArn}, Severity: id.Severity,
+			Make: func() *asff.Finding { return p.converter.Convert(alert, origin) },
+			Seq:  g.last, At: alert.Time, Alert: records[i].Body,
 		})
+		g.alerts++
 	}
-	last := records[len(records)-1].Seq
-	// A batch that is being committed is finished even while the process is asked to stop.
-	if err := p.hub.Observe(context.WithoutCancel(ctx), pipelineName, last, observations); err != nil {
-		return 0, fmt.Errorf("observe alerts up to %d: %w", last, err)
-	}
-	p.reached.Store(last)
-	p.converted.Add(float64(len(observations)))
 	return len(records), nil
+}
+
+// commit carries what was gathered into the hub. It is finished even while the process is asked to stop.
+func (p *pipeline) commit(ctx context.Context, g *gathered) error {
+	if g.last == p.reached.Load() {
+		return nil
+	}
+	if err := p.hub.ObserveFold(context.WithoutCancel(ctx), pipelineName, g.last, g.fold); err != nil {
+		return fmt.Errorf("observe alerts up to %d: %w", g.last, err)
+	}
+	p.reached.Store(g.last)
+	p.converted.Add(float64(g.alerts))
+	return nil
 }
 
 // drain carries what the journal holds until nothing is left or ctx is done.
 func (p *pipeline) drain(ctx context.Context) error {
 	for ctx.Err() == nil {
-		n, err := p.step(ctx)
-		if err != nil || n == 0 {
+		g, err := p.gather(ctx, time.Time{})
+		if err != nil || g.last == p.reached.Load() {
+			return err
+		}
+		if err := p.commit(ctx, g); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ import (
 type settings struct {
 	binary   string
 	dir      string
+	match    string
 	alerts   int
 	findings int
 }
@@ -31,6 +32,8 @@ func main() {
 	flag.IntVar(&s.alerts, "alerts", 200_000, "alerts of an ingest run")
 	flag.IntVar(&s.findings, "findings", 1_000_000, "findings stored for the queries")
 	flag.StringVar(&s.dir, "dir", "", "directory for the data, kept (default: a temporary one, removed)")
+	flag.StringVar(&s.binary, "binary", "", "the eyrie to measure (default: built from the sources)")
+	flag.StringVar(&s.match, "match", "", "measure only the ingest runs whose name contains this")
 	flag.Parse()
 	if err := measure(&s, strings.Split(*only, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -47,11 +50,13 @@ func measure(s *settings, what []string) error {
 		defer os.RemoveAll(dir)
 		s.dir = dir
 	}
-	s.binary = filepath.Join(s.dir, "eyrie")
-	build := exec.Command("go", "build", "-trimpath", "-o", s.binary, "./cmd/eyrie")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build cmd/eyrie: %w", err)
+	if s.binary == "" {
+		s.binary = filepath.Join(s.dir, "eyrie")
+		build := exec.Command("go", "build", "-trimpath", "-o", s.binary, "./cmd/eyrie")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("build cmd/eyrie: %w", err)
+		}
 	}
 	fmt.Printf("Machine: %s, %d cores, %s, %s/%s. One alert: %d bytes.\n\n", cpuModel(), runtime.NumCPU(), runtime.Version(),
 		runtime.GOOS, runtime.GOARCH, len(appendAlert(nil, 1, 1)))
@@ -83,6 +88,9 @@ func ingest(s *settings) error {
 		{"1 alert a request, every alert a finding", load{alerts: s.alerts / 4, distinct: s.alerts, perRequest: 1}},
 		{"100 alerts a request, 5,000 findings", load{alerts: s.alerts, distinct: 5_000, perRequest: 100}},
 	} {
+		if !strings.Contains(c.name, s.match) {
+			continue
+		}
 		if err := ingestRun(s, c.name, c.load); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}

@@ -46,6 +46,15 @@ func BenchmarkConvertOnly(b *testing.B) {
 	}
 }
 
+func BenchmarkIdentify(b *testing.B) {
+	c := converter(b, Config{Remediation: shipped(b)})
+	a := parse(b, sample)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Identify(a, origin)
+	}
+}
+
 func BenchmarkStream(b *testing.B) {
 	c := converter(b, Config{Remediation: shipped(b)})
 	const alerts = 1000

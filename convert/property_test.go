@@ -25,6 +25,10 @@ func checkFinding(t interface {
 	if again := c.Convert(a, o).AppendJSON(nil); !bytes.Equal(text, again) {
 		t.Fatalf("two conversions differ:\n%s\n%s", text, again)
 	}
+	f := c.Convert(a, o)
+	if got, want := c.Identify(a, o), (Identified{f.ID, f.ProductArn, f.Severity.Label}); got != want {
+		t.Fatalf("Identify says %+v, Convert %+v", got, want)
+	}
 	if invalid := asff.Validate(text, asff.MaxFindingBytes); invalid != nil {
 		t.Fatalf("%v in %s", invalid, text)
 	}

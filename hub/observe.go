@@ -24,9 +24,31 @@ func (h *Hub) Observe(ctx context.Context, source string, upTo int64, obs []Obse
 	if err != nil {
 		return err
 	}
-	groups, activity := h.fold(obs, done)
-	keys := make([]Key, len(groups))
-	for i, g := range groups {
+	f := h.NewFold()
+	for i := range obs {
+		if done == 0 || obs[i].Seq > done {
+			f.Add(obs[i])
+		}
+	}
+	return h.observeFold(ctx, source, done, upTo, f)
+}
+
+// ObserveFold is Observe of all that was added to f, which must not be used again. It takes all or nothing: an observation
+// that is stored for source already is an error.
+func (h *Hub) ObserveFold(ctx context.Context, source string, upTo int64, f *Fold) error {
+	done, err := h.Observed(ctx, source)
+	if err != nil {
+		return err
+	}
+	if source != "" && f.least != 0 && f.least <= done {
+		return fmt.Errorf("hub: observation %d of %q is stored already, up to %d", f.least, source, done)
+	}
+	return h.observeFold(ctx, source, done, upTo, f)
+}
+
+func (h *Hub) observeFold(ctx context.Context, source string, done, upTo int64, f *Fold) error {
+	keys := make([]Key, len(f.groups))
+	for i, g := range f.groups {
 		keys[i] = g.key
 	}
 	ch, err := h.begin(ctx, keys)
@@ -42,12 +64,12 @@ func (h *Hub) Observe(ctx context.Context, source string, upTo int64, obs []Obse
 	if source != "" && upTo > done {
 		ch.batch.Source, ch.batch.UpTo = source, upTo
 	}
-	for _, g := range groups {
+	for _, g := range f.groups {
 		if err := ch.observe(g); err != nil {
 			return err
 		}
 	}
-	ch.batch.Activity = activity
+	ch.batch.Activity = f.counts.list()
 	return ch.commit(ctx)
 }
 
@@ -103,7 +125,7 @@ func (ch *change) observe(g *group) error {
 
 func (ch *change) observeNew(g *group) error {
 	d := ch.create(g.key)
-	f := g.newest.Finding
+	f := g.finding()
 	ch.complete(f, g.count)
 	f.FirstObservedAt = oldest(f.FirstObservedAt, "", g.first)
 	f.CreatedAt = oldest(f.CreatedAt, "", g.first)
@@ -158,8 +180,8 @@ func (ch *change) observeAgain(d *draft, g *group) error {
 	late := g.newest.At.Before(d.LastObserved) && !wrong
 	reopen := newer && reopens(d.Workflow)
 	if !late {
-		ch.complete(g.newest.Finding, d.Occurrences)
-		if !reopen && plain(d, &old, g.newest.Finding) {
+		ch.complete(g.finding(), d.Occurrences)
+		if !reopen && plain(d, &old, g.finding()) {
 			return ch.observePlain(d, &old, g)
 		}
 	}
@@ -167,7 +189,7 @@ func (ch *change) observeAgain(d *draft, g *group) error {
 	if late {
 		doc.SetText("ProcessedAt", asff.FormatTime(ch.now))
 		err = setIn(&doc, "ProductFields", occurrencesField, strconv.FormatInt(d.Occurrences, 10))
-	} else if doc, err = asff.ParseDocument(ch.encode(g.newest.Finding)); err == nil {
+	} else if doc, err = asff.ParseDocument(ch.encode(g.finding())); err == nil {
 		err = preserve(&doc, &old, d.Customer)
 	}
 	if err == nil && reopen {
@@ -214,7 +236,7 @@ func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil &&
 
 // observePlain is the end of observeAgain for a plain finding.
 func (ch *change) observePlain(d *draft, old *asff.Document, g *group) error {
-	f := g.newest.Finding
+	f := g.finding()
 	f.Workflow.Status = d.Workflow
 	f.FirstObservedAt = oldest(f.FirstObservedAt, old.Text("FirstObservedAt"), g.first)
 	f.CreatedAt = oldest(f.CreatedAt, old.Text("CreatedAt"), g.first)

@@ -51,10 +51,17 @@ type Finding struct {
 
 // Observation is one alert and the finding it was converted to.
 type Observation struct {
-	Finding *asff.Finding // owned by the hub from the call of Observe on; several observations must not share one
-	Seq     int64         // the alert's number in the journal, > 0
-	At      time.Time     // when it happened: the alert's time
-	Alert   []byte        // the alert as received; copied where it is kept
+	// Finding is owned by the hub from the call of Observe or Fold.Add on; several observations must not share one. Where
+	// it is nil, Make makes it, called at most once and only for the newest observation of a finding; Key and Severity, its
+	// label, say beforehand what it will have.
+	Finding  *asff.Finding
+	Make     func() *asff.Finding
+	Key      Key
+	Severity string
+
+	Seq   int64     // the alert's number in the journal, > 0
+	At    time.Time // when it happened: the alert's time
+	Alert []byte    // the alert as received; copied where it is kept
 }
 
 // ImportResult says what became of the documents of one Import. An update that is not newer than what is stored is a

@@ -49,7 +49,7 @@ func main() {
 	if *fuzz != "" {
 		os.Exit(runFuzz(*fuzz, packages))
 	}
-	args := []string{"test", "-json", "-timeout", *timeout}
+	args := []string{"test", "-json", "-count=1", "-timeout", *timeout}
 	if *race {
 		args = append(args, "-race")
 	}
