@@ -29,7 +29,9 @@ var mayImport = map[string][]string{
 	"convert":             {"falco", "asff"},
 	"journal":             {"falco"},
 	"journal/journaltest": {"falco", "journal"},
-	"journal/sqlite":      {"falco", "journal"},
+	"journal/block":       {"falco", "journal"},
+	"journal/ahead":       {"falco", "journal", "journal/block"},
+	"journal/sqlite":      {"falco", "journal", "journal/block"},
 	"collect/webhook":     {"falco", "journal"}, // an adapter of the journal: Entry and Rejected are what it hands over
 	"collect/tail":        {"falco"},
 	"collect/spool":       {},

@@ -27,6 +27,7 @@ import (
 	"github.com/eyrie-sec/eyrie/convert"
 	"github.com/eyrie-sec/eyrie/hub"
 	"github.com/eyrie-sec/eyrie/journal"
+	"github.com/eyrie-sec/eyrie/journal/ahead"
 	journalsqlite "github.com/eyrie-sec/eyrie/journal/sqlite"
 	"github.com/eyrie-sec/eyrie/portal"
 )
@@ -121,7 +122,11 @@ func (a *App) openJournal() error {
 	a.journal, err = journal.Open(context.Background(), journal.Config{
 		MaxAge: a.opts.JournalAge, MaxBytes: a.opts.JournalSize, Consumed: a.consumed, Now: a.opts.Now, Logger: a.log, Registerer: a.opts.Registerer,
 	}, func(ctx context.Context) (journal.Store, error) {
-		return journalsqlite.Open(ctx, journalsqlite.Config{Path: path, Now: a.opts.Now})
+		behind, err := journalsqlite.Open(ctx, journalsqlite.Config{Path: path, Now: a.opts.Now, Logger: a.log})
+		if err != nil {
+			return nil, err
+		}
+		return ahead.Open(ctx, filepath.Join(a.opts.Data, "journal.log"), behind)
 	})
 	if err != nil {
 		return err

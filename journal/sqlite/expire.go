@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"time"
+
+	"github.com/eyrie-sec/eyrie/journal/block"
 )
 
 // vacuumPages is how much one Expire gives back to the disk, in pages of 4 KiB; more than it can have freed, often.
@@ -69,14 +71,14 @@ func (s *Store) deleteFirst() (int, error) {
 		return 0, fmt.Errorf("block %d is gone", b.first)
 	}
 	body, _ := dest[0].([]byte)
-	records, err := decodeBlock(body, b.first, b.arrived)
+	records, err := block.Decode(body, b.first, b.arrived)
 	if err != nil {
 		// Nobody can tell its fingerprints: those stay. An alert of it that is sent again counts as a duplicate.
 		s.damaged(b.first, b.last, err)
 	}
 	for i := range records {
 		high, low := halves(records[i].Fingerprint)
-		if _, err := s.w.exec("DELETE FROM seen WHERE at = ? AND high = ? AND low = ?", records[i].alertTime, high, low); err != nil {
+		if _, err := s.w.exec("DELETE FROM seen WHERE at = ? AND high = ? AND low = ?", records[i].AlertTime, high, low); err != nil {
 			return 0, err
 		}
 	}
@@ -88,10 +90,10 @@ func (s *Store) deleteFirst() (int, error) {
 		return 0, err
 	}
 	if !found {
-		s.sums.first, s.sums.last = block{}, block{}
+		s.sums.first, s.sums.last = row{}, row{}
 		return max(len(records), 1), nil
 	}
 	at := func(i int) int64 { n, _ := dest[i].(int64); return n }
-	s.sums.first = block{first: at(0), last: at(1), arrived: at(2), records: at(3), bytes: at(4), size: at(5)}
+	s.sums.first = row{first: at(0), last: at(1), arrived: at(2), records: at(3), bytes: at(4), size: at(5)}
 	return max(len(records), 1), nil
 }

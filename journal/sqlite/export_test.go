@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/eyrie-sec/eyrie/journal/block"
 )
 
 // Check compares the sums that are kept with those of the whole tables, and lets SQLite check the file.
@@ -19,7 +21,7 @@ func (s *Store) Check() error {
 	if err != nil {
 		return err
 	}
-	if err := s.walk(ctx, 0, func(r []blockRecord) bool { records += int64(len(r)); return true }); err != nil {
+	if err := s.walk(ctx, 0, func(r []block.Record) bool { records += int64(len(r)); return true }); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eyrie-sec/eyrie/falco"
 	"github.com/eyrie-sec/eyrie/journal"
+	"github.com/eyrie-sec/eyrie/journal/block"
 )
 
 // Queries for blocks.
@@ -42,7 +43,7 @@ func (s *Store) Read(ctx context.Context, after int64, limit, maxBytes int) ([]j
 	}
 	size := 0
 	err := s.reading("read", func() error {
-		return s.walk(ctx, after, func(r []blockRecord) bool {
+		return s.walk(ctx, after, func(r []block.Record) bool {
 			for i := range r {
 				if r[i].Seq <= after {
 					continue
@@ -61,14 +62,14 @@ func (s *Store) Read(ctx context.Context, after int64, limit, maxBytes int) ([]j
 
 // walk calls f with the records of one block after another, beginning with the one that holds the first record after after,
 // until f returns false.
-func (s *Store) walk(ctx context.Context, after int64, f func([]blockRecord) bool) error {
+func (s *Store) walk(ctx context.Context, after int64, f func([]block.Record) bool) error {
 	from, err := s.blockAfter(ctx, after)
 	if err != nil {
 		return err
 	}
 	for more := true; more; {
 		n := 0
-		err := s.blocks(ctx, selectBlocks, func(first int64, r []blockRecord) bool {
+		err := s.blocks(ctx, selectBlocks, func(first int64, r []block.Record) bool {
 			n++
 			from = first + 1
 			more = f(r)
@@ -103,7 +104,7 @@ func (s *Store) Get(ctx context.Context, seqs []int64) ([]journal.Record, error)
 	err := s.reading("read", func() error {
 		for len(wanted) > 0 {
 			next := wanted[0]
-			err := s.blocks(ctx, selectBlockOf, func(_ int64, r []blockRecord) bool {
+			err := s.blocks(ctx, selectBlockOf, func(_ int64, r []block.Record) bool {
 				for i := range r {
 					for len(wanted) > 0 && wanted[0] < r[i].Seq {
 						wanted = wanted[1:]
@@ -129,14 +130,14 @@ func (s *Store) Get(ctx context.Context, seqs []int64) ([]journal.Record, error)
 
 // blocks runs a query for blocks and calls f with the number and the records of each until f returns false. A damaged
 // block has no records.
-func (s *Store) blocks(ctx context.Context, query string, f func(int64, []blockRecord) bool, args ...any) error {
+func (s *Store) blocks(ctx context.Context, query string, f func(int64, []block.Record) bool, args ...any) error {
 	return s.each(ctx, query, func(rows *sql.Rows) (bool, error) {
 		var first, last, arrived int64
 		var body sql.RawBytes
 		if err := rows.Scan(&first, &last, &arrived, &body); err != nil {
 			return false, err
 		}
-		records, err := decodeBlock(body, first, arrived)
+		records, err := block.Decode(body, first, arrived)
 		if err != nil {
 			s.damaged(first, last, err)
 			records = nil
@@ -179,7 +180,7 @@ func (s *Store) Waiting(ctx context.Context, after int64) (n int64, oldest time.
 				return false, err
 			}
 			n, oldest = max(0, sum-upTo), time.Unix(0, arrived).UTC()
-			records, err := decodeBlock(body, first, arrived)
+			records, err := block.Decode(body, first, arrived)
 			if err != nil {
 				s.damaged(first, last, err)
 			}

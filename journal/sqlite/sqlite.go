@@ -57,12 +57,12 @@ type Store struct {
 
 // sums are counted in memory and stored with the rows that change them.
 type sums struct {
-	first, last       block // the oldest and the newest block; all 0 if there is none
+	first, last       row   // the oldest and the newest block; all 0 if there is none
 	quarantined, cost int64 // records in quarantine, and their bytes
 }
 
-// block is a row of the table without its body.
-type block struct{ first, last, arrived, records, bytes, size int64 }
+// row is one of the table block, without its body.
+type row struct{ first, last, arrived, records, bytes, size int64 }
 
 var _ journal.Store = (*Store)(nil)
 
@@ -207,7 +207,7 @@ func (s *Store) measure(ctx context.Context) error {
 	const columns = "SELECT first, last, arrived, records_sum, bytes_sum, length(body) FROM block ORDER BY first "
 	for _, q := range []struct {
 		query string
-		to    *block
+		to    *row
 	}{{columns + "LIMIT 1", &s.sums.first}, {columns + "DESC LIMIT 1", &s.sums.last}} {
 		b := q.to
 		err := s.db.QueryRowContext(ctx, q.query).Scan(&b.first, &b.last, &b.arrived, &b.records, &b.bytes, &b.size)

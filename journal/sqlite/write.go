@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eyrie-sec/eyrie/journal"
+	"github.com/eyrie-sec/eyrie/journal/block"
 )
 
 // seenSizes are the numbers of rows that one INSERT INTO seen may hold, for any number to be made of a few of them: a
@@ -105,11 +106,8 @@ func (s *Store) markEach(records []journal.Record, stored []bool) error {
 
 // identity is what two records have in common exactly if they are the same alert.
 func identity(r *journal.Record) (at, high, low int64) {
-	if r.Alert != nil {
-		at = r.Alert.Time.UnixNano()
-	}
 	high, low = halves(r.Fingerprint)
-	return at, high, low
+	return block.AlertTime(r), high, low
 }
 
 func halves(fingerprint [16]byte) (high, low int64) {
@@ -126,8 +124,8 @@ func (s *Store) insertBlock(records []journal.Record, stored []bool) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	s.block, s.scratch = appendBlock(s.block[:0], s.scratch, fresh)
-	b := block{
+	s.block, s.scratch = block.Append(s.block[:0], s.scratch, fresh)
+	b := row{
 		first: fresh[0].Seq, last: fresh[len(fresh)-1].Seq, arrived: fresh[0].Arrived.UnixNano(),
 		records: s.sums.last.records + int64(len(fresh)), bytes: s.sums.last.bytes + int64(len(s.block)), size: int64(len(s.block)),
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package block
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ func realBlock(t testing.TB, n int) (block []byte, records []*journal.Record) {
 	for i := range n {
 		records = append(records, &journal.Record{Seq: int64(100 + 2*i), Arrived: time.Unix(1_800_000_000, int64(i)).UTC(), Entry: journaltest.Entry(t, i)})
 	}
-	block, _ = appendBlock(nil, nil, records)
+	block, _ = Append(nil, nil, records)
 	return block, records
 }
 
@@ -27,7 +27,7 @@ func realBlock(t testing.TB, n int) (block []byte, records []*journal.Record) {
 func same(t interface {
 	Errorf(string, ...any)
 	Helper()
-}, got []blockRecord, want []*journal.Record) {
+}, got []Record, want []*journal.Record) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("got %d records, want %d", len(got), len(want))
@@ -36,8 +36,8 @@ func same(t interface {
 	for i, w := range want {
 		plain := *w
 		plain.Alert = nil
-		at, _, _ := identity(w)
-		if diff := cmp.Diff(blockRecord{plain, at}, got[i], cmp.AllowUnexported(blockRecord{})); diff != "" {
+		at := AlertTime(w)
+		if diff := cmp.Diff(Record{plain, at}, got[i]); diff != "" {
 			t.Errorf("record %d, -want +got:\n%s", i, diff)
 		}
 	}
@@ -62,19 +62,19 @@ func TestBlockRoundTrip(t *testing.T) {
 			records = append(records, r)
 			seq += rapid.Int64Range(1, 1<<40).Draw(t, "step")
 		}
-		block, _ := appendBlock(nil, bytes.Repeat([]byte{7}, 50), records)
-		got, err := decodeBlock(block, records[0].Seq, records[0].Arrived.UnixNano())
+		block, _ := Append(nil, bytes.Repeat([]byte{7}, 50), records)
+		got, err := Decode(block, records[0].Seq, records[0].Arrived.UnixNano())
 		if err != nil {
 			t.Fatalf("decode: %v", err)
 		}
 		same(t, got, records)
 		// A block in another row's place, or with any bit turned, is noticed.
-		if _, err := decodeBlock(block, records[0].Seq+1, records[0].Arrived.UnixNano()); !errors.Is(err, errBlock) {
+		if _, err := Decode(block, records[0].Seq+1, records[0].Arrived.UnixNano()); !errors.Is(err, ErrDamaged) {
 			t.Errorf("other number: got %v", err)
 		}
 		i := rapid.IntRange(0, 8*len(block)-1).Draw(t, "bit")
 		block[i/8] ^= 1 << (i % 8)
-		if _, err := decodeBlock(block, records[0].Seq, records[0].Arrived.UnixNano()); !errors.Is(err, errBlock) {
+		if _, err := Decode(block, records[0].Seq, records[0].Arrived.UnixNano()); !errors.Is(err, ErrDamaged) {
 			t.Errorf("bit %d turned: got %v", i, err)
 		}
 	})
@@ -87,7 +87,7 @@ func TestBlockFormat(t *testing.T) {
 	if !bytes.HasPrefix(block, golden) {
 		t.Errorf("got version %d, want 1", block[0])
 	}
-	got, err := decodeBlock(block, 100, records[0].Arrived.UnixNano())
+	got, err := Decode(block, 100, records[0].Arrived.UnixNano())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,18 +117,18 @@ func FuzzDecodeBlock(f *testing.F) {
 		block, records := realBlock(f, n)
 		f.Add(block, true, int64(100), records[0].Arrived.UnixNano())
 		f.Add(block[:len(block)/2], true, int64(100), records[0].Arrived.UnixNano())
-		_, payload := appendBlock(nil, nil, records)
+		_, payload := Append(nil, nil, records)
 		f.Add(payload, false, int64(100), records[0].Arrived.UnixNano())
 	}
 	f.Fuzz(func(t *testing.T, data []byte, whole bool, first, arrived int64) {
 		decode := decodePayload
 		if whole {
-			decode = decodeBlock
+			decode = Decode
 		}
 		got, err := decode(data, first, arrived)
 		if err != nil {
-			if !errors.Is(err, errBlock) {
-				t.Errorf("got %v, want errBlock", err)
+			if !errors.Is(err, ErrDamaged) {
+				t.Errorf("got %v, want ErrDamaged", err)
 			}
 			return
 		}
@@ -138,11 +138,11 @@ func FuzzDecodeBlock(f *testing.F) {
 		var records []*journal.Record
 		for i := range got {
 			r := got[i].Record
-			r.Alert = &falco.Alert{Time: time.Unix(0, got[i].alertTime)}
+			r.Alert = &falco.Alert{Time: time.Unix(0, got[i].AlertTime)}
 			records = append(records, &r)
 		}
-		block, _ := appendBlock(nil, nil, records)
-		again, err := decodeBlock(block, records[0].Seq, records[0].Arrived.UnixNano())
+		block, _ := Append(nil, nil, records)
+		again, err := Decode(block, records[0].Seq, records[0].Arrived.UnixNano())
 		if err != nil {
 			t.Fatal(err)
 		}
