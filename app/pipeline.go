@@ -32,7 +32,7 @@ const (
 	pauseFactor           = 15
 	// A pause ends early when so much has gathered.
 	gatheredFindings = 8192
-	gatheredBytes    = 48 << 20
+	gatheredBytes    = 32 << 20
 	// readEvery is how often the journal is read meanwhile, so that few parsed alerts pile up.
 	readEvery = 50 * time.Millisecond
 
@@ -100,17 +100,18 @@ func (p *pipeline) follow(ctx context.Context, progress func()) error {
 		return fmt.Errorf("read the journal position in the hub: %w", err)
 	}
 	p.reached.Store(position)
-	due := time.Now()
+	next, due := p.gathered(position), time.Now()
 	for {
-		if err := p.journal.Wait(ctx, p.reached.Load()); err != nil {
-			return err
+		if next.alerts == 0 {
+			if err := p.journal.Wait(ctx, next.last); err != nil {
+				return err
+			}
 		}
-		g, err := p.gather(ctx, due)
-		if err != nil {
+		if err := p.gather(ctx, next, due); err != nil {
 			return err
 		}
 		began := time.Now()
-		if err := p.commit(ctx, g); err != nil {
+		if next, err = p.commitAndGather(ctx, next); err != nil {
 			return err
 		}
 		due = time.Now().Add(min(max(pauseLeast, pauseFactor*time.Since(began)), pauseMost))
@@ -118,24 +119,44 @@ func (p *pipeline) follow(ctx context.Context, progress func()) error {
 	}
 }
 
-// gather reads from the journal until the time due, or until enough is gathered for a commit. What it has when ctx ends
-// goes into a last commit.
-func (p *pipeline) gather(ctx context.Context, due time.Time) (*gathered, error) {
-	g := &gathered{fold: p.hub.NewFold(), last: p.reached.Load()}
+// commitAndGather carries g into the hub and gathers meanwhile: what is read soon is still in memory, parsed.
+func (p *pipeline) commitAndGather(ctx context.Context, g *gathered) (next *gathered, err error) {
+	done := make(chan error, 1)
+	go func() { done <- p.commit(ctx, g) }()
+	next = p.gathered(g.last)
+	tick := time.NewTicker(readEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case failure := <-done:
+			return next, errors.Join(failure, err)
+		case <-tick.C:
+			if err == nil && ctx.Err() == nil && !next.enough() {
+				_, err = p.read(ctx, next)
+			}
+		}
+	}
+}
+
+func (p *pipeline) gathered(after int64) *gathered {
+	return &gathered{fold: p.hub.NewFold(), last: after}
+}
+
+func (g *gathered) enough() bool {
+	return g.fold.Findings() >= gatheredFindings || g.fold.Size() >= gatheredBytes
+}
+
+// gather adds to g from the journal until the time due, until there is enough for a commit, or until ctx ends: what it has
+// then goes into a last commit.
+func (p *pipeline) gather(ctx context.Context, g *gathered, due time.Time) error {
 	for {
 		n, err := p.read(context.WithoutCancel(ctx), g)
 		if err != nil {
-			return nil, err
-		}
-		if g.fold.Findings() >= gatheredFindings || g.fold.Size() >= gatheredBytes {
-			return g, nil
+			return err
 		}
 		wait := time.Until(due)
-		if wait <= 0 {
-			return g, nil
-		}
-		if n < batchRecords && !pause(ctx, min(wait, readEvery)) {
-			return g, nil
+		if g.enough() || wait <= 0 || n < batchRecords && !pause(ctx, min(wait, readEvery)) {
+			return nil
 		}
 	}
 }
@@ -181,8 +202,8 @@ func (p *pipeline) commit(ctx context.Context, g *gathered) error {
 // drain carries what the journal holds until nothing is left or ctx is done.
 func (p *pipeline) drain(ctx context.Context) error {
 	for ctx.Err() == nil {
-		g, err := p.gather(ctx, time.Time{})
-		if err != nil || g.last == p.reached.Load() {
+		g := p.gathered(p.reached.Load())
+		if err := p.gather(ctx, g, time.Time{}); err != nil || g.last == p.reached.Load() {
 			return err
 		}
 		if err := p.commit(ctx, g); err != nil {

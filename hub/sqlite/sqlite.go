@@ -96,7 +96,7 @@ var (
 		"journal_mode(WAL)",
 		"synchronous(FULL)",            // sync the log at every commit: nothing acknowledged is lost
 		"busy_timeout(5000)",           // ms; only a second process, such as a backup, makes us wait
-		"cache_size(-65536)",           // 64 MiB: the upper levels of every B-tree of a few million findings
+		"cache_size(-32768)",           // 32 MiB: the upper levels of every B-tree of a few million findings
 		"wal_autocheckpoint(8000)",     // pages: 32 MiB; rarer checkpoints write a page that changes often once
 		"journal_size_limit(67108864)", // bytes: the log shrinks again after a burst
 		"temp_store(MEMORY)",           // no temporary files beside the data directory
@@ -104,7 +104,7 @@ var (
 		"cell_size_check(ON)",          // notice a corrupt page when it is read
 	}
 	readerPragmas = []string{
-		"busy_timeout(5000)", "cache_size(-16384)", "query_only(ON)", "temp_store(MEMORY)", "trusted_schema(OFF)", "cell_size_check(ON)",
+		"busy_timeout(5000)", "cache_size(-8192)", "query_only(ON)", "temp_store(MEMORY)", "trusted_schema(OFF)", "cell_size_check(ON)",
 	}
 )
 
