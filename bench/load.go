@@ -137,7 +137,7 @@ func appendAlert(b []byte, i, t int) []byte {
 	clock := at.Format("15:04:05.000000000")
 	pod := fmt.Sprintf("payments-api-7d4b9c6f5d-%05d", t%40)
 	file := fmt.Sprintf("/etc/shadow.d/%d/entry", t/40)
-	b = fmt.Appendf(b, `{"hostname":"node-%d","output":"%s: Warning Sensitive file opened for reading by non-trusted program | file=%s gparent=containerd-shim evt_type=openat user=root user_uid=0 process=cat proc_exepath=/usr/bin/cat parent=bash command=cat %s terminal=0 container_id=ee5e154fac58 container_name=payments-api k8s_pod_name=%s k8s_ns_name=payments",`, t%8, clock, file, file, pod)
+	b = fmt.Appendf(b, `{"hostname":"node-%d","output":"%s: Warning Sensitive file opened for reading by non-trusted program | file=%s evt_type=openat user=root process=cat parent=bash command=cat %s container_name=payments-api",`, t%8, clock, file, file)
 	b = fmt.Appendf(b, `"output_fields":{"container.id":"ee5e154fac58","container.image.repository":"registry.example.com/shop/payments-api","container.image.tag":"1.4.2","container.name":"payments-api","evt.time":%d,"evt.type":"openat","fd.name":"%s",`, at.UnixNano(), file)
 	b = fmt.Appendf(b, `"k8s.ns.name":"payments-%d","k8s.pod.name":"%s","proc.aname[2]":"containerd-shim","proc.exepath":"/usr/bin/cat","proc.name":"cat","proc.pid":%d,"proc.pname":"bash","proc.tty":0,"user.name":"root","user.uid":0},`, t%5, pod, 1000+i%30000)
 	return fmt.Appendf(b, `"priority":"Warning","rule":"Read sensitive file untrusted","source":"syscall","tags":["T1555","container","filesystem","mitre_credential_access"],"time":"%s"}`, at.Format("2006-01-02T15:04:05.000000000Z"))
