@@ -2,15 +2,14 @@ package app
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/eyrie-sec/eyrie/collect/webhook"
 	"github.com/eyrie-sec/eyrie/hub/api"
-	"github.com/eyrie-sec/eyrie/journal"
 )
 
 // handler is everything behind the one listener. Alerts and health do not need the findings and are served from the
@@ -70,7 +69,7 @@ func (a *App) health(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := a.journal.Healthy(); err != nil {
 		// Who asks may be anybody: the class of the failure is said here, paths and details are in the log and the portal.
-		answer.Status, answer.Reason = "alerts cannot be stored", publicReason(err)
+		answer.Status, answer.Reason = "alerts cannot be stored", webhook.PublicReason(err)
 		w.Header().Set("Retry-After", "5")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
@@ -90,14 +89,4 @@ func (a *App) metrics() http.Handler {
 		}
 		scrape.ServeHTTP(w, r)
 	})
-}
-
-// publicReason says in few words why the journal cannot store, without the paths that err may hold.
-func publicReason(err error) string {
-	for _, known := range []error{journal.ErrFull, journal.ErrReadOnly, journal.ErrCorrupt, journal.ErrLocked, journal.ErrNewer, journal.ErrClosed, journal.ErrBusy} {
-		if errors.Is(err, known) {
-			return known.Error()
-		}
-	}
-	return "the journal failed; the log says why"
 }

@@ -53,22 +53,17 @@ func (i *ingest) Ingest(ctx context.Context) (portal.Ingest, error) {
 			out.LastAlert = src.LastSeen
 		}
 	}
-	out.Lag, out.LagAge = i.lag(ctx, now, s.Last)
+	out.Lag, out.LagAge = i.lag(ctx, now)
 	return out, nil
 }
 
-// lag is how many alerts wait to become findings, and how long the first of them has waited. Positions have gaps only
-// where alerts were duplicates, so the count is at most a little high.
-func (i *ingest) lag(ctx context.Context, now time.Time, last int64) (int64, time.Duration) {
-	reached := i.pipeline.reached.Load()
-	if reached >= last {
-		return 0, 0
+// lag is how many alerts wait to become findings, and how long the first of them has waited.
+func (i *ingest) lag(ctx context.Context, now time.Time) (int64, time.Duration) {
+	n, oldest, err := i.app.journal.Waiting(ctx, i.pipeline.reached.Load())
+	if err != nil || n == 0 {
+		return 0, 0 // why the journal does not answer is shown as its failure
 	}
-	first, err := i.app.journal.Read(ctx, reached, 1, 1)
-	if err != nil || len(first) == 0 {
-		return 0, 0
-	}
-	return last - max(reached, first[0].Seq-1), max(0, now.Sub(first[0].Arrived))
+	return n, max(0, now.Sub(oldest))
 }
 
 func (i *ingest) rate(now time.Time, stored int64) float64 {

@@ -22,6 +22,7 @@ type docMember struct {
 // a member that stands more than once the last is kept, in the place of the first. The error is a *SyntaxError.
 func ParseDocument(raw []byte) (Document, error) {
 	var d Document
+	var places map[string]int // of the members, once they are many: a hostile document may have thousands
 	i := skipSpace(raw, 0)
 	if i >= len(raw) || raw[i] != '{' {
 		return d, syntax(i, "expected an object")
@@ -41,7 +42,12 @@ func ParseDocument(raw []byte) (Document, error) {
 		if i, err = skipValue(raw, i, 1); err != nil {
 			return Document{}, err
 		}
-		d.put(docMember{name, raw[start:quoteEnd:quoteEnd], raw[valueStart:i:i]})
+		m := docMember{name, raw[start:quoteEnd:quoteEnd], raw[valueStart:i:i]}
+		if len(d.members) < manyMembers {
+			d.put(m)
+		} else {
+			places = d.putAmongMany(places, m)
+		}
 		i, more, err = next(raw, i, true)
 	}
 	if err == nil {
@@ -71,6 +77,26 @@ func (d *Document) put(m docMember) {
 		d.members = make([]docMember, 0, 32) // a finding has about 20 to 30
 	}
 	d.members = append(d.members, m)
+}
+
+// manyMembers is from how many members on a map is quicker than looking through them.
+const manyMembers = 64
+
+// putAmongMany is put with the places of all members at hand; it returns them, made if they are nil.
+func (d *Document) putAmongMany(places map[string]int, m docMember) map[string]int {
+	if places == nil {
+		places = make(map[string]int, 2*len(d.members))
+		for i := range d.members {
+			places[string(d.members[i].name)] = i
+		}
+	}
+	if i, known := places[string(m.name)]; known {
+		d.members[i].value = m.value
+		return places
+	}
+	places[string(m.name)] = len(d.members)
+	d.members = append(d.members, m)
+	return places
 }
 
 // Len is the number of members.

@@ -1,9 +1,39 @@
 package asff
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
+
+// TestDocumentOfManyMembers: of members that stand twice the last is kept, in the place of the first, however many there are.
+func TestDocumentOfManyMembers(t *testing.T) {
+	const many = 20_000 // by looking through all for each: 2·10⁸ comparisons
+	var raw, want strings.Builder
+	raw.WriteString("{")
+	want.WriteString("{")
+	for i := range many {
+		if i > 0 {
+			raw.WriteString(",")
+			want.WriteString(",")
+		}
+		fmt.Fprintf(&raw, `"m%d":%d`, i, i)
+		if i == 10 || i == many-1 {
+			fmt.Fprintf(&want, `"m%d":"again"`, i)
+		} else {
+			fmt.Fprintf(&want, `"m%d":%d`, i, i)
+		}
+	}
+	fmt.Fprintf(&raw, `,"m10":"again","m%d":"again"}`, many-1)
+	want.WriteString("}")
+	d, err := ParseDocument([]byte(raw.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Len() != many || string(d.Append(nil)) != want.String() {
+		t.Errorf("%d members, want %d, in their order with the last values", d.Len(), many)
+	}
+}
 
 func TestDocument(t *testing.T) {
 	raw := ` { "b" : {"x": 1.0,"y":"\u00e9" } ,"A\u006c":[ ] , "t":"a\nb", "b":2.50, "last":null } `

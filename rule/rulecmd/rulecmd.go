@@ -116,11 +116,19 @@ func Check(o Output, files []rule.File) (ok bool, err error) {
 		}
 	}
 	if !ok {
-		_, err = fmt.Fprintf(o.W, "%d files, not usable\n", len(files))
+		_, err = fmt.Fprintf(o.W, "%s, not usable\n", counted(len(files), "file"))
 		return ok, err
 	}
-	_, err = fmt.Fprintf(o.W, "%d files, %d rules, %d macros, %d lists: ok, %d warnings\n", len(files), len(set.Rules), len(set.Macros), len(set.Lists), len(warnings))
+	_, err = fmt.Fprintf(o.W, "%s, %s, %s, %s: ok, %s\n", counted(len(files), "file"), counted(len(set.Rules), "rule"), counted(len(set.Macros), "macro"), counted(len(set.Lists), "list"), counted(len(warnings), "warning"))
 	return ok, err
+}
+
+// counted is n and the noun, in the plural unless n is 1.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func printDiagnostic(w io.Writer, kind string, d *load.Diagnostic) error {

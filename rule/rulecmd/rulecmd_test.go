@@ -50,7 +50,7 @@ func TestCheck(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatal(ok, err, b.String())
 	}
-	want(t, b.String(), "1 files, 2 rules, 2 macros, 1 lists: ok", "LOAD_UNUSED_MACRO", "macro idle", "EYRIE_NEVER_FIRES", "LOAD_NO_EVTTYPE")
+	want(t, b.String(), "1 file, 2 rules, 2 macros, 1 list: ok", "LOAD_UNUSED_MACRO", "macro idle", "EYRIE_NEVER_FIRES", "LOAD_NO_EVTTYPE")
 
 	b.Reset()
 	bad := "- rule: R\n  desc: d\n  condition: >\n    evt.type = openat and\n    proc.nmae = cat\n  output: o\n  priority: INFO\n"
