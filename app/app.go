@@ -26,6 +26,7 @@ import (
 	"github.com/eyrie-sec/eyrie/collect/webhook"
 	"github.com/eyrie-sec/eyrie/convert"
 	"github.com/eyrie-sec/eyrie/hub"
+	"github.com/eyrie-sec/eyrie/internal/plainpost"
 	"github.com/eyrie-sec/eyrie/journal"
 	"github.com/eyrie-sec/eyrie/journal/ahead"
 	journalsqlite "github.com/eyrie-sec/eyrie/journal/sqlite"
@@ -53,6 +54,7 @@ type App struct {
 	journal   *journal.Journal
 	webhook   http.Handler
 	listener  net.Listener
+	plain     *plainpost.Listener // nil with TLS
 	server    *http.Server
 
 	loaded  atomic.Pointer[loaded] // nil while the findings are being loaded
@@ -140,11 +142,14 @@ func (a *App) listen() error {
 	if a.listener, err = net.Listen("tcp", a.opts.Listen); err != nil {
 		return fmt.Errorf("--listen %s: %w", a.opts.Listen, err)
 	}
+	const (
+		headWithin, readWithin, idleFor = 10 * time.Second, 2 * time.Minute, 2 * time.Minute // 16 MiB over a slow line
+	)
 	a.server = &http.Server{
 		Handler:           a.handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       2 * time.Minute, // a 16 MiB body over a slow line
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: headWithin,
+		ReadTimeout:       readWithin,
+		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
@@ -154,7 +159,14 @@ func (a *App) listen() error {
 			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
 		}
 		a.listener = tls.NewListener(a.listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+		return nil
 	}
+	// Falco sends an alert a request, for which net/http costs more than all that becomes of the alert.
+	a.plain = plainpost.Listen(a.listener, plainpost.Config{
+		Handler: a.webhook, Wanted: isAlerts, Logger: a.log, ReadHeaderTimeout: headWithin, ReadTimeout: readWithin, IdleTimeout: idleFor,
+	})
+	a.listener = a.plain
+	a.onClose("listener", func() error { a.plain.Abort(); return nil })
 	return nil
 }
 
@@ -215,6 +227,11 @@ func (a *App) stop(stopWork func()) error {
 	err := a.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = a.server.Close() // a request that is cut off was not acknowledged
+	}
+	if a.plain != nil {
+		if e := a.plain.Shutdown(ctx); !errors.Is(e, context.DeadlineExceeded) { // likewise
+			err = errors.Join(err, e)
+		}
 	}
 	stopWork()
 	done := make(chan struct{})

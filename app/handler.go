@@ -19,7 +19,7 @@ func (a *App) handler() http.Handler {
 	metrics := a.metrics()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
-		case path == "/falco" || strings.HasPrefix(path, "/falco/"):
+		case isAlerts(path):
 			a.webhook.ServeHTTP(w, r)
 		case path == "/healthz":
 			a.health(w, r)
@@ -30,6 +30,9 @@ func (a *App) handler() http.Handler {
 		}
 	})
 }
+
+// isAlerts reports whether alerts are sent to this path.
+func isAlerts(path string) bool { return path == "/falco" || strings.HasPrefix(path, "/falco/") }
 
 func (a *App) serveLoaded(w http.ResponseWriter, r *http.Request) {
 	isAPI := api.IsRequest(r)

@@ -127,6 +127,15 @@ func readAnswer(r *bufio.Reader) error {
 	return nil
 }
 
+// letters writes a number in letters: digits in names often mean nothing, and conversion passes over some.
+func letters(n int) string {
+	b := []byte{byte('a' + n%26)}
+	for n /= 26; n > 0; n /= 26 {
+		b = append(b, byte('a'+n%26))
+	}
+	return string(b)
+}
+
 // loadStart is the time of the first alert of a load.
 var loadStart = time.Date(2026, 11, 21, 2, 0, 0, 0, time.UTC)
 
@@ -136,7 +145,7 @@ func appendAlert(b []byte, i, t int) []byte {
 	at := loadStart.Add(time.Duration(i) * 50 * time.Microsecond)
 	clock := at.Format("15:04:05.000000000")
 	pod := fmt.Sprintf("payments-api-7d4b9c6f5d-%05d", t%40)
-	file := fmt.Sprintf("/etc/shadow.d/%d/entry", t/40)
+	file := "/etc/shadow.d/" + letters(t/40) + "/entry"
 	b = fmt.Appendf(b, `{"hostname":"node-%d","output":"%s: Warning Sensitive file opened for reading by non-trusted program | file=%s evt_type=openat user=root process=cat parent=bash command=cat %s container_name=payments-api",`, t%8, clock, file, file)
 	b = fmt.Appendf(b, `"output_fields":{"container.id":"ee5e154fac58","container.image.repository":"registry.example.com/shop/payments-api","container.image.tag":"1.4.2","container.name":"payments-api","evt.time":%d,"evt.type":"openat","fd.name":"%s",`, at.UnixNano(), file)
 	b = fmt.Appendf(b, `"k8s.ns.name":"payments-%d","k8s.pod.name":"%s","proc.aname[2]":"containerd-shim","proc.exepath":"/usr/bin/cat","proc.name":"cat","proc.pid":%d,"proc.pname":"bash","proc.tty":0,"user.name":"root","user.uid":0},`, t%5, pod, 1000+i%30000)
