@@ -32,7 +32,7 @@ const (
 	pauseFactor           = 15
 	// A pause ends early when so much has gathered.
 	gatheredFindings = 8192
-	gatheredBytes    = 32 << 20
+	gatheredBytes    = 24 << 20
 	// readEvery is how often the journal is read meanwhile, so that few parsed alerts pile up.
 	readEvery = 50 * time.Millisecond
 

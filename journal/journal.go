@@ -41,7 +41,7 @@ const (
 	defaultMaxAge          = 90 * 24 * time.Hour
 	defaultQuarantineBytes = 64 << 20
 	defaultRetryEvery      = time.Second
-	recentBytes            = 16 << 20 // alerts kept in memory for a consumer that is caught up
+	recentBytes            = 12 << 20 // alerts kept in memory for a consumer that is caught up
 	groupEntries           = 4096     // of one commit
 	groupBytes             = 16 << 20
 	queueRequests          = 4096 // callers that wait in the queue; others wait to get into it
