@@ -311,10 +311,10 @@ func TestNoTraces(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (p == ".git" || p == "bin" || p == "node_modules") {
+		if d.IsDir() && (p == ".git" || p == "bin" || d.Name() == "node_modules") {
 			return fs.SkipDir
 		}
-		if d.IsDir() || strings.HasSuffix(p, ".png") || p == "eyrie" {
+		if d.IsDir() || p == ".git" || strings.HasSuffix(p, ".png") || p == "eyrie" {
 			return nil
 		}
 		text, err := os.ReadFile(p)
