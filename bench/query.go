@@ -188,11 +188,14 @@ func (s *server) signIn() (*http.Client, error) {
 		return nil, err
 	}
 	err = s.until(10*time.Minute, func() (bool, error) {
-		res, err := browser.PostForm("http://"+s.addr+"/portal/signin", url.Values{"token": {link.Query().Get("token")}})
+		res, err := browser.PostForm("http://"+s.addr+"/portal/signin-link", url.Values{"token": {link.Query().Get("token")}})
 		if err != nil {
 			return false, err
 		}
 		defer res.Body.Close()
+		if res.StatusCode >= 400 && res.StatusCode != http.StatusServiceUnavailable {
+			return false, fmt.Errorf("sign in: status %d", res.StatusCode)
+		}
 		return res.StatusCode != http.StatusServiceUnavailable, nil
 	})
 	return browser, err
