@@ -597,7 +597,7 @@ func TestClose(t *testing.T) {
 func TestRecent(t *testing.T) {
 	d := journaltest.NewDisk()
 	j := openOn(t, d, journal.Config{})
-	big := strings.Repeat("x", 1<<20)
+	big := strings.Repeat("x", 1<<19)
 	var last []int64
 	for i := range 12 {
 		body := bytes.Replace(journaltest.Body(i), []byte("Sensitive"), []byte(big), 1)
