@@ -42,12 +42,11 @@ func (e *Event) derived(id field.ID) (string, bool) {
 		return "<", e.Type != field.NoEvent
 	case field.EvtSource:
 		return "syscall", true
-	case field.FDDirectory:
-		s, ok := e.Text(field.FDName)
-		return directory(s), ok
-	case field.FDFilename:
-		s, ok := e.Text(field.FDName)
-		return filename(s), ok
+	case field.FDDirectory, field.FDFilename:
+		if e.Resolve != nil {
+			return "", false // a sensor knows: not every descriptor with a name has a directory
+		}
+		return e.pathPart(id)
 	case field.ProcName:
 		return e.ancestor(field.ProcAname, 0)
 	case field.ProcPname:
@@ -60,6 +59,14 @@ func (e *Event) derived(id field.ID) (string, bool) {
 		return e.ancestor(field.ProcAcmdline, 1)
 	}
 	return "", false
+}
+
+func (e *Event) pathPart(id field.ID) (string, bool) {
+	s, ok := e.Text(field.FDName)
+	if id == field.FDDirectory {
+		return directory(s), ok
+	}
+	return filename(s), ok
 }
 
 func (e *Event) ancestor(id field.ID, n int) (string, bool) {

@@ -35,6 +35,10 @@ type Event struct {
 	// set this and any other field. It lets a sensor postpone what only few rules look at, such as ancestors.
 	Resolve func(e *Event, id field.ID)
 
+	// ResolveArg, if set, is called at most once per parameter and event when a parameter is asked for that is not
+	// there. It may set it with SetArg or SetArgNum.
+	ResolveArg func(e *Event, i int)
+
 	set   [setWords]uint64
 	asked [setWords]uint64
 	lset  uint32 // lists that are set, by slot
@@ -44,16 +48,17 @@ type Event struct {
 	addrs [5]netip.Addr // fd.ip (unused), fd.cip, fd.sip, fd.lip, fd.rip
 	nargs int
 	args  [MaxArgs]Arg
+	argsk uint64 // parameters that ResolveArg was asked for
 }
 
-// Reset empties the event and makes it one of type t. Resolve stays.
+// Reset empties the event and makes it one of type t. Resolve and ResolveArg stay.
 func (e *Event) Reset(t field.EventType) {
 	e.Type, e.Num, e.Time = t, 0, 0
 	clear(e.set[:])
 	clear(e.asked[:])
 	e.lset = 0
 	clear(e.args[:e.nargs])
-	e.nargs = 0
+	e.nargs, e.argsk = 0, 0
 }
 
 // Has says whether the field has a value, asking Resolve if there is none yet.
@@ -151,11 +156,16 @@ func (e *Event) SetArgNum(i int, text string, n int64) {
 	e.args[i] = Arg{text, n, true, true}
 }
 
-// Arg is the i-th parameter; Set is false where it is not there.
+// Arg is the i-th parameter, asking ResolveArg if there is none yet; Set is false where it is not there.
 func (e *Event) Arg(i int) *Arg {
 	if i < 0 || i >= MaxArgs {
 		return &noArg
 	}
+	if a := &e.args[i]; a.Set || e.ResolveArg == nil || e.argsk&(1<<i) != 0 {
+		return a
+	}
+	e.argsk |= 1 << i
+	e.ResolveArg(e, i)
 	return &e.args[i]
 }
 
@@ -202,17 +212,18 @@ func (e *Event) List(id field.ID) ([]string, bool) {
 //   - proc.args: one argument each; proc.env: NAME=value each; thread.cgroups: SUBSYSTEM=path each;
 //   - fd.types: one kind of descriptor each;
 //   - container.labels, k8s.*.labels: NAME=value each;
-//   - container.mounts: source:destination:mode:writable:propagation each.
+//   - container.mounts: source:destination:mode:writable:propagation each;
+//   - evt.abspath: src=PATH and dst=PATH, beside its text.
 func IsList(id field.ID) bool { return listSlot[id] >= 0 }
 
 var listFields = []field.ID{
 	field.ProcAname, field.ProcAexe, field.ProcAexepath, field.ProcAargs, field.ProcAcmdline, field.ProcAenv,
 	field.ProcAPID, field.ProcArgs, field.ProcEnv, field.ThreadCgroups, field.FDTypes, field.ContainerLabels,
 	field.ContainerMounts, field.K8sPodLabels, field.K8sNSLabels, field.K8sRCLabels, field.K8sSvcLabels,
-	field.K8sRSLabels, field.K8sDeploymentLabels,
+	field.K8sRSLabels, field.K8sDeploymentLabels, field.EvtAbspath,
 }
 
-const listCount = 19
+const listCount = 20
 
 // listSlot is the place of a field's list, -1 for fields that have none.
 var listSlot = func() (slots [field.Count]int8) {

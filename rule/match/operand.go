@@ -207,11 +207,7 @@ func resolveDotted(name, arg string) (*Operand, error) {
 	if arg == "" {
 		switch name {
 		case "evt.abspath.src", "evt.abspath.dst":
-			id := field.FsPathSource
-			if name == "evt.abspath.dst" {
-				id = field.FsPathTarget
-			}
-			return &Operand{kind: fieldOperand, field: id, index: -1, typ: field.Text, baseType: field.Text}, nil
+			return &Operand{kind: fieldOperand, field: field.EvtAbspath, index: -1, key: name[len("evt.abspath."):], typ: field.Text, baseType: field.Text}, nil
 		}
 		if sub, ok := strings.CutPrefix(name, "thread.cgroup."); ok && strings.Trim(sub, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
 			return &Operand{kind: fieldOperand, field: field.ThreadCgroup, index: -1, key: sub, typ: field.Text, baseType: field.Text}, nil

@@ -1,8 +1,10 @@
 package match
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/eyrie-sec/eyrie/falco"
 	"github.com/eyrie-sec/eyrie/rule/event"
@@ -185,12 +187,12 @@ func (o *Operand) appendValue(dst []byte, v *value) []byte {
 		dst = append(dst, strings.Join(v.list, ",")...)
 		return append(dst, ')')
 	case isText(o.typ):
-		return append(dst, v.text...)
+		return appendPrintable(dst, v.text)
 	case o.typ == field.Addr || o.typ == field.Net:
 		return v.addr.AppendTo(dst)
 	case o.typ == field.Bool:
 		return strconv.AppendBool(dst, v.num != 0)
-	case o.typ == field.Flags8 || o.typ == field.Flags16 || o.typ == field.Flags32:
+	case o.inHex():
 		return append(dst, strings.ToUpper(strconv.FormatUint(uint64(truncate(v.num, o.typ)), 16))...)
 	case o.typ == field.Mode:
 		return strconv.AppendUint(append(dst, '0'), uint64(truncate(v.num, o.typ)), 8)
@@ -208,19 +210,78 @@ func (o *Operand) Value(e *event.Event, s *Scratch) falco.Value {
 	}
 	v, ok := o.value(e, s)
 	if !ok {
+		if len(o.steps) == 0 && (o.field == field.ProcEnv && o.key != "" || o.field == field.ProcArgs && o.index >= 0) && e.HasList(o.field) {
+			return falco.Value{Kind: falco.String} // Falco reports the variable or argument as empty, not as null
+		}
 		return falco.Value{}
 	}
 	if o.list {
 		return falco.Value{Kind: falco.JSON, Text: jsonList(v.list)}
 	}
+	if raw, ok := o.rawValue(e); ok {
+		return raw
+	}
 	text := string(o.appendValue(nil, &v))
 	switch {
 	case o.typ == field.Bool:
 		return falco.Value{Kind: falco.Bool, Text: text}
-	case o.typ == field.Flags8, o.typ == field.Flags16, o.typ == field.Flags32, o.typ == field.Mode:
+	case o.inHex() || o.typ == field.Mode:
 		return falco.Value{Kind: falco.String, Text: text}
 	case o.typ.Numeric():
 		return falco.Value{Kind: falco.Number, Text: text}
 	}
-	return falco.Value{Kind: falco.String, Text: strings.ToValidUTF8(text, "\uFFFD")}
+	return falco.Value{Kind: falco.String, Text: text}
+}
+
+// hexParams are parameters of event types that are no flags and whose raw value Falco shows in hexadecimal all the same.
+var hexParams = map[string]string{
+	"request": "ioctl", "mask": "signalfd signalfd4", "flags": "accept4", "addr": "mmap munmap mprotect brk mlock munlock mlock2",
+}
+
+// rawValue is the raw value of a parameter as a field of an alert. A condition takes the parameter's type from the first
+// event type that has it; what is reported has the type that it has in this one.
+func (o *Operand) rawValue(e *event.Event) (falco.Value, bool) {
+	if o.kind != rawOperand || len(o.steps) > 0 || o.params == nil {
+		return falco.Value{}, false
+	}
+	i := int(o.params[e.Type])
+	a := e.Arg(i)
+	if !a.HasNum {
+		return falco.Value{}, false
+	}
+	if slices.Contains(strings.Fields(hexParams[o.param]), e.Type.String()) {
+		return falco.Value{Kind: falco.String, Text: strings.ToUpper(strconv.FormatUint(uint64(a.Num), 16))}, true
+	}
+	here := Operand{typ: e.Type.Info().Params[i].Type}
+	kind := falco.Number
+	if here.inHex() || here.typ == field.Mode {
+		kind = falco.String
+	}
+	return falco.Value{Kind: kind, Text: string(here.appendValue(nil, &value{num: a.Num, text: a.Text}))}, true
+}
+
+func (o *Operand) inHex() bool {
+	return o.typ == field.Flags8 || o.typ == field.Flags16 || o.typ == field.Flags32
+}
+
+// appendPrintable writes text as Falco shows it: each control character, and each byte that is not UTF-8, is U+FFFD.
+func appendPrintable(dst []byte, s string) []byte {
+	start := 0
+	for i := 0; i < len(s); {
+		n := 1
+		if c := s[i]; c >= utf8.RuneSelf {
+			var r rune
+			if r, n = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || n > 1 {
+				i += n
+				continue
+			}
+		} else if c >= ' ' && c != 0x7f {
+			i++
+			continue
+		}
+		dst = append(append(dst, s[start:i]...), "\uFFFD"...)
+		i += n
+		start = i
+	}
+	return append(dst, s[start:]...)
 }
