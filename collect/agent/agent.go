@@ -1,7 +1,8 @@
-// Package agent is `eyrie agent`: it follows Falco's logs and delivers the alerts in them to a hub.
+// Package agent is `eyrie agent`: it follows Falco's logs and delivers the alerts in them to a hub or to CloudWatch Logs.
 //
-// What comes in: log files and standard input (package tail). What goes out: POST /falco to a hub (package ship), by way
-// of a spool on disk (package spool) that holds alerts while the hub is away. What it never does: parse or change an
+// What comes in: log files and standard input (package tail). What goes out: POST /falco to a hub (package ship), or
+// PutLogEvents to a log group (package cloudwatch), by way of a spool on disk (package spool) that holds alerts while the
+// destination is away. What it never does: parse or change an
 // alert; lose one that it could read; read on when the spool is full (files wait on disk, a pipe's writer waits).
 //
 // # Exactly once
@@ -30,9 +31,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/eyrie-sec/eyrie/collect/ship"
+	"github.com/eyrie-sec/eyrie/collect/ship/cloudwatch"
 	"github.com/eyrie-sec/eyrie/collect/spool"
 	"github.com/eyrie-sec/eyrie/collect/tail"
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,8 +48,14 @@ var ErrUndelivered = errors.New("alerts were not delivered and stay in the spool
 type Options struct {
 	// From are files, globs and "-" (standard input).
 	From []string
-	// To is the hub: scheme and host, /falco is added; or with a path, which may hold the key.
+	// Source gives alerts besides those of From, or without any; nil: none. What it gave and the spool did not take yet dies
+	// with the process.
+	Source Source
+	// To is the hub: scheme and host, /falco is added; or with a path, which may hold the key. Or "cloudwatch:GROUP", a log
+	// group of CloudWatch Logs in Region; "" is the one that the AWS SDK finds.
 	To string
+	// Stream is the log stream, for CloudWatch Logs; "": the name of the host.
+	Stream string
 	// Key is the ingest key. KeyFile is a file that holds it, read before each request so that it can be replaced.
 	Key, KeyFile string
 	// CAFile holds PEM certificates that are trusted besides the system's.
@@ -56,7 +65,7 @@ type Options struct {
 	SpoolMax int64
 	// MaxLine is the limit of one line in bytes, up to 16 MiB; 0: 1 MiB.
 	MaxLine int
-	// Cluster, Region and Account say where the alerts come from.
+	// Cluster, Region and Account say where the alerts come from. Account is for hubs alone: a log group has one.
 	Cluster, Region, Account string
 	// FromStart reads files that exist when they are followed for the first time from their start.
 	FromStart bool
@@ -99,15 +108,16 @@ type agent struct {
 	opt    Options
 	log    *slog.Logger
 	spool  *spool.Spool
-	follow *tail.Follower
+	follow *tail.Follower // nil: there is a Source and nothing to follow
 	send   *ship.Sender
+	logs   *cloudwatch.Destination // nil: To is a hub
 }
 
 // Run follows and delivers until ctx ends, then tries for Options.StopTimeout to deliver the rest; what is left stays in the
 // spool for the next Run, which is no error, unless it came from standard input alone. If standard input is all there is to
 // follow, Run ends when it has ended and everything was delivered, or with ErrUndelivered.
 func Run(ctx context.Context, opt Options) error {
-	a, err := prepare(opt)
+	a, err := prepare(ctx, opt)
 	if err != nil {
 		return err
 	}
@@ -119,16 +129,16 @@ func Run(ctx context.Context, opt Options) error {
 		}
 		defer a.opt.Registerer.Unregister(c)
 	}
-	a.log.Info("agent started", "from", opt.From, "hub", a.send.Target(), "spool", a.opt.SpoolDir, "waiting", a.spool.Stats().Waiting)
+	a.log.Info("agent started", "from", opt.From, "to", a.send.Target(), "spool", a.opt.SpoolDir, "waiting", a.spool.Stats().Waiting)
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSending()
 	sent := make(chan error, 1)
 	go func() { sent <- a.send.Run(sending, a.spool) }()
 	stopProgress := a.progress()
-	followErr := a.follow.Run(ctx, &gate{a: a})
+	collectErr := a.collect(ctx)
 	left := a.drain(ctx, stopSending, sent)
 	stopProgress()
-	return errors.Join(followErr, left)
+	return errors.Join(collectErr, left)
 }
 
 // drain lets the sender deliver the rest, for a bounded time.
@@ -173,6 +183,9 @@ func (a *agent) drain(ctx context.Context, stop context.CancelFunc, sent <-chan 
 }
 
 func (a *agent) inputOnly() bool {
+	if a.opt.Source != nil {
+		return false
+	}
 	for _, p := range a.opt.From {
 		if p != tail.Stdin {
 			return false
@@ -182,19 +195,12 @@ func (a *agent) inputOnly() bool {
 }
 
 // prepare checks the options and opens the parts, in the order in which they depend on each other.
-func prepare(opt Options) (*agent, error) {
+func prepare(ctx context.Context, opt Options) (*agent, error) {
 	if err := opt.complete(); err != nil {
 		return nil, err
 	}
-	client, err := opt.client()
-	if err != nil {
-		return nil, err
-	}
 	a := &agent{opt: opt, log: opt.Logger}
-	a.send, err = ship.New(ship.Config{
-		URL: opt.To, Key: opt.key, Cluster: opt.Cluster, Region: opt.Region, Account: opt.Account,
-		Client: client, Logger: opt.Logger, Now: opt.Now,
-	})
+	err := a.destination(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +211,9 @@ func prepare(opt Options) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(opt.From) == 0 && opt.Source != nil {
+		return a, nil
+	}
 	a.follow, err = tail.New(tail.Config{
 		From: opt.From, FromStart: opt.FromStart, State: a.spool.State(), Input: opt.Input, MaxLine: opt.MaxLine,
 		Poll: opt.Poll, Linger: opt.Linger, Logger: opt.Logger, Now: opt.Now,
@@ -214,6 +223,40 @@ func prepare(opt Options) (*agent, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// cloudWatch is what Options.To begins with when it names a log group.
+const cloudWatch = "cloudwatch:"
+
+// destination makes what alerts are sent to.
+func (a *agent) destination(ctx context.Context) error {
+	group, ok := strings.CutPrefix(a.opt.To, cloudWatch)
+	if !ok {
+		client, err := a.opt.client()
+		if err != nil {
+			return err
+		}
+		a.send, err = ship.New(ship.Config{
+			URL: a.opt.To, Key: a.opt.key, Cluster: a.opt.Cluster, Region: a.opt.Region, Account: a.opt.Account,
+			Client: client, Logger: a.opt.Logger, Now: a.opt.Now,
+		})
+		return err
+	}
+	stream := a.opt.Stream
+	if stream == "" {
+		var err error
+		if stream, err = os.Hostname(); err != nil {
+			return fmt.Errorf("no name for the log stream: %w; give one with --stream", err)
+		}
+	}
+	var err error
+	a.logs, err = cloudwatch.Open(ctx, cloudwatch.Settings{
+		Group: group, Stream: stream, Cluster: a.opt.Cluster, Region: a.opt.Region, Dir: a.opt.SpoolDir, Logger: a.opt.Logger, Now: a.opt.Now,
+	})
+	if err == nil {
+		a.send = ship.NewTo(a.logs, a.opt.Logger)
+	}
+	return err
 }
 
 // complete fills in defaults and checks what no part checks itself.
@@ -235,6 +278,13 @@ func (opt *Options) complete() error {
 			return err
 		}
 		opt.SpoolDir = dir
+	}
+	if strings.HasPrefix(opt.To, cloudWatch) {
+		if opt.Key != "" || opt.KeyFile != "" || opt.CAFile != "" || opt.Account != "" {
+			return errors.New("a key, a CA file and an account are for hubs; CloudWatch Logs goes by AWS's own credentials (and AWS_CA_BUNDLE)")
+		}
+	} else if opt.Stream != "" {
+		return errors.New("a log stream is for CloudWatch Logs: --to cloudwatch:GROUP")
 	}
 	if opt.Key != "" && opt.KeyFile != "" {
 		return errors.New("the key is given twice: as a value and as a file")
@@ -303,14 +353,18 @@ func (opt *Options) client() (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: time.Minute}, nil
 }
 
-// gate passes batches to the spool, and logs when it begins and ceases to refuse them.
+// gate passes batches to the spool, one at a time, and logs when it begins and ceases to refuse them.
 type gate struct {
-	a       *agent
+	a *agent
+
+	mu      sync.Mutex // guards the spool's Append, and refused
 	refused string
 }
 
 // Append implements tail.Sink.
 func (g *gate) Append(records [][]byte, state map[string][]byte) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	err := g.a.spool.Append(records, state)
 	switch {
 	case err == nil && g.refused != "":
@@ -318,8 +372,8 @@ func (g *gate) Append(records [][]byte, state map[string][]byte) error {
 		g.refused = ""
 	case errors.Is(err, spool.ErrFull) && g.refused != "full":
 		g.refused = "full"
-		g.a.log.Warn("the spool is full: reading stops until the hub has taken alerts; nothing is lost while the log files are kept",
-			"spool", g.a.opt.SpoolDir, "max bytes", g.a.opt.SpoolMax, "hub", g.a.send.State())
+		g.a.log.Warn("the spool is full: reading stops until "+g.a.send.Name()+" has taken alerts; nothing is lost while the log files are kept",
+			"spool", g.a.opt.SpoolDir, "max bytes", g.a.opt.SpoolMax, "state", g.a.send.State())
 	case err != nil && !errors.Is(err, spool.ErrFull) && g.refused != err.Error():
 		g.refused = err.Error()
 		g.a.log.Error("the spool cannot be written; reading stops until it can", "error", err)

@@ -192,16 +192,23 @@ func misbehave(h *hub, rnd *rand.Rand) {
 	}
 }
 
+func crashRounds(t *testing.T) int {
+	t.Helper()
+	s := os.Getenv("EYRIE_CRASH_ROUNDS")
+	if s == "" {
+		return 5
+	}
+	rounds, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rounds
+}
+
 // TestKill kills the agent at random moments while its logs grow and rotate and its hub fails. In the end every alert
 // must have been spooled exactly once and be at the hub. EYRIE_CRASH_ROUNDS is the number of kills.
 func TestKill(t *testing.T) {
-	rounds := 5
-	if s := os.Getenv("EYRIE_CRASH_ROUNDS"); s != "" {
-		var err error
-		if rounds, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rounds := crashRounds(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -309,7 +316,7 @@ func checkHub(t *testing.T, h *hub, w *writer) {
 func startAgent(t *testing.T, opt Options) *exec.Cmd {
 	t.Helper()
 	args, err := json.Marshal(map[string]any{
-		"From": opt.From, "To": opt.To, "SpoolDir": opt.SpoolDir, "FromStart": true, "Poll": 2 * time.Millisecond, "Linger": 2 * time.Second,
+		"From": opt.From, "To": opt.To, "Stream": opt.Stream, "SpoolDir": opt.SpoolDir, "FromStart": true, "Poll": 2 * time.Millisecond, "Linger": 2 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 // metrics names every metric of the agent.
 func (a *agent) metrics() *collector {
 	c := &collector{a: a, rejected: prometheus.NewDesc("eyrie_agent_rejected_alerts_total",
-		"Alerts that the hub put into quarantine, by its reason.", []string{"reason"}, nil)}
+		"Alerts put into quarantine, by reason.", []string{"reason"}, nil)}
 	add := func(kind prometheus.ValueType, name, help, label, labelValue string, value func() int64) {
 		var names, values []string
 		if label != "" {
@@ -55,7 +55,7 @@ func (a *agent) metrics() *collector {
 		add(prometheus.CounterValue, name, help, label, labelValue, value)
 	}
 	gauge := func(name, help string, value func() int64) { add(prometheus.GaugeValue, name, help, "", "", value) }
-	f, s := &a.follow.Stats, &a.send.Stats
+	f, s := a.reading(), &a.send.Stats
 	const lines = "Lines read, partial ones joined: alerts, other text of Falco's log, empty lines."
 	count("lines_total", lines, "kind", "alert", f.Alerts.Load)
 	count("lines_total", lines, "kind", "text", f.Texts.Load)
@@ -72,15 +72,29 @@ func (a *agent) metrics() *collector {
 	gauge("spool_max_bytes", "Size at which reading stops.", func() int64 { return a.spool.Stats().Max })
 	count("spool_lost_alerts_total", "Alerts lost to damage of the spool's disk.", "", "", func() int64 { return int64(a.spool.Stats().Lost) })
 	count("spool_damaged_bytes_total", "Damaged bytes of the spool that were skipped.", "", "", func() int64 { return a.spool.Stats().Damaged })
-	const sent = "Alerts that the hub answered for: stored, known already, put into quarantine."
+	const sent = "Alerts that the destination answered for: stored, known already, put into quarantine."
 	count("shipped_alerts_total", sent, "result", "accepted", s.Accepted.Load)
 	count("shipped_alerts_total", sent, "result", "duplicate", s.Duplicates.Load)
 	count("shipped_alerts_total", sent, "result", "rejected", s.Rejected.Load)
 	count("oversize_alerts_total", "Alerts too large for the hub, of which the beginning was shipped.", "", "", s.HeadsOnly.Load)
-	count("requests_total", "Requests to the hub.", "", "", s.Requests.Load)
-	count("request_failures_total", "Requests that the hub did not answer with success.", "", "", s.Failures.Load)
-	count("sent_bytes_total", "Compressed bytes sent to the hub.", "", "", s.Bytes.Load)
+	count("requests_total", "Requests to the destination.", "", "", s.Requests.Load)
+	count("request_failures_total", "Times that the destination did not take what was sent.", "", "", s.Failures.Load)
+	count("sent_bytes_total", "Bytes sent: compressed to a hub, text to CloudWatch Logs.", "", "", s.Bytes.Load)
+	if a.logs != nil {
+		l := &a.logs.Stats
+		count("restamped_alerts_total", "Alerts too old or too new for CloudWatch Logs, put there with the time of sending.", "", "", l.Restamped.Load)
+		count("shortened_alerts_total", "Alerts too large for CloudWatch Logs, shipped with their longest texts shortened.", "", "", l.Shortened.Load)
+		count("kept_alerts_total", "Alerts written to kept.jsonl, because CloudWatch Logs does not take them, or not whole.", "", "", l.Kept.Load)
+	}
 	return c
+}
+
+// toKey is how lines of progress call the state of the destination.
+func (a *agent) toKey() string {
+	if a.logs != nil {
+		return "cloudwatch"
+	}
+	return "hub"
 }
 
 // progress logs a line now and then, if anything changed. The function returned stops it, with a last line.
@@ -92,12 +106,12 @@ func (a *agent) progress() (stop func()) {
 	}
 	var last numbers
 	say := func() {
-		now := numbers{a.follow.Stats.Alerts.Load(), a.follow.Stats.Texts.Load(), a.send.Stats.Sent.Load(), a.spool.Stats().Waiting, a.send.State()}
+		now := numbers{a.reading().Alerts.Load(), a.reading().Texts.Load(), a.send.Stats.Sent.Load(), a.spool.Stats().Waiting, a.send.State()}
 		if now == last {
 			return
 		}
 		last = now
-		a.log.Info("progress", "alerts read", now.read, "other lines", now.texts, "shipped", now.shipped, "waiting", now.waiting, "hub", now.hub)
+		a.log.Info("progress", "alerts read", now.read, "other lines", now.texts, "shipped", now.shipped, "waiting", now.waiting, a.toKey(), now.hub)
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {

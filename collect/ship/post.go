@@ -17,26 +17,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// kind says what an answer means for the batch.
-type kind uint8
-
-const (
-	delivered  kind = iota
-	later           // trying again can help
-	tooLarge        // a smaller body can help
-	miscounted      // the answer does not account for each alert; smaller bodies tell which
-	refused         // only a person can help
-)
-
-// outcome is what became of one request.
-type outcome struct {
-	kind   kind
-	answer answer        // delivered
-	after  time.Duration // later: not before; 0: unknown
-	err    error         // all but delivered; holds no secret
-	bytes  int64         // sent
-}
-
 // answer is the hub's answer to POST /falco, status 200 or 400.
 type answer struct {
 	Accepted   int64 `json:"accepted"`
@@ -55,7 +35,29 @@ func (a *answer) refused() int64 { return max(a.RejectedCount, int64(len(a.Rejec
 // total is the number of alerts that the answer is about.
 func (a *answer) total() int64 { return a.Accepted + a.Duplicates + a.refused() }
 
-// poster makes requests. For one goroutine.
+// outcome is what the answer means for the batch.
+func (a *answer) outcome() Outcome {
+	out := Outcome{Accepted: a.Accepted, Duplicates: a.Duplicates}
+	if a.refused() == 0 {
+		return out
+	}
+	out.Rejected = map[string]int64{}
+	for _, r := range a.Rejected {
+		out.Rejected[r.Reason]++
+	}
+	if unlisted := a.refused() - int64(len(a.Rejected)); unlisted > 0 {
+		out.Rejected["not listed"] += unlisted
+	}
+	if len(a.Rejected) > 0 {
+		out.Detail = a.Rejected[0].Reason
+		if d := a.Rejected[0].Detail; d != "" {
+			out.Detail += ": " + d
+		}
+	}
+	return out
+}
+
+// poster is the hub as a Destination. For one goroutine.
 type poster struct {
 	url    string
 	shown  string // url without secrets
@@ -109,24 +111,39 @@ func newPoster(cfg Config) (*poster, error) {
 	}, nil
 }
 
-// send makes one request.
-func (p *poster) send(ctx context.Context, alerts [][]byte) outcome {
+// Limits implements Destination.
+func (p *poster) Limits() (alerts, bytes int) { return MaxBatchAlerts, MaxBatchBytes }
+
+// Name implements Destination.
+func (p *poster) Name() string { return "the hub" }
+
+// String implements Destination.
+func (p *poster) String() string { return p.shown }
+
+// Deliver makes one request.
+func (p *poster) Deliver(ctx context.Context, alerts [][]byte) Outcome {
+	out := p.send(ctx, alerts)
+	out.Requests = 1
+	return out
+}
+
+func (p *poster) send(ctx context.Context, alerts [][]byte) Outcome {
 	var key string
 	if p.key != nil {
 		var err error
 		if key, err = p.key(); err != nil {
-			return outcome{kind: refused, err: err}
+			return Outcome{Kind: Refused, Err: err}
 		}
 	}
 	if err := p.compress(alerts); err != nil {
-		return outcome{kind: later, err: err}
+		return Outcome{Kind: Later, Err: err}
 	}
 	size := int64(p.body.Len())
 	// A copy of the reader alone: the transport may still read the body when Do has returned, so it gets its own bytes.
 	body := bytes.Clone(p.body.Bytes())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
 	if err != nil {
-		return outcome{kind: refused, err: errors.New("hub's URL makes no valid request")}
+		return Outcome{Kind: Refused, Err: errors.New("hub's URL makes no valid request")}
 	}
 	req.Header.Set("Content-Type", "application/x-ndjson")
 	req.Header.Set("Content-Encoding", "gzip")
@@ -137,16 +154,16 @@ func (p *poster) send(ctx context.Context, alerts [][]byte) outcome {
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
-		return outcome{kind: later, err: redact(err), bytes: size}
+		return Outcome{Kind: Later, Err: redact(err), Bytes: size}
 	}
 	defer res.Body.Close()
 	const longestAnswer = 4 << 20
 	text, err := io.ReadAll(io.LimitReader(res.Body, longestAnswer))
 	if err != nil {
-		return outcome{kind: later, err: fmt.Errorf("read the hub's answer: %w", redact(err)), bytes: size}
+		return Outcome{Kind: Later, Err: fmt.Errorf("read the hub's answer: %w", redact(err)), Bytes: size}
 	}
 	out := p.judge(res, text, int64(len(alerts)))
-	out.bytes = size
+	out.Bytes = size
 	return out
 }
 
@@ -169,26 +186,26 @@ func (p *poster) compress(alerts [][]byte) error {
 
 // judge says what an answer means. An answer counts as a hub's only if it says so: a proxy's or a portal's 200 must not make
 // the agent forget alerts.
-func (p *poster) judge(res *http.Response, text []byte, sent int64) outcome {
+func (p *poster) judge(res *http.Response, text []byte, sent int64) Outcome {
 	status := fmt.Errorf("HTTP status %s%s", res.Status, excerpt(res, text))
 	switch code := res.StatusCode; {
 	case code/100 == 2 || code == http.StatusBadRequest:
 		a, ok := parseAnswer(text)
 		if !ok {
-			return outcome{kind: refused, err: fmt.Errorf("the answer is not a hub's: %w", status)}
+			return Outcome{Kind: Refused, Err: fmt.Errorf("the answer is not a hub's: %w", status)}
 		}
 		if a.total() < sent { // it does not say what became of each alert
-			return outcome{kind: miscounted, err: fmt.Errorf("the hub answered for %d of %d alerts: %w", a.total(), sent, status)}
+			return Outcome{Kind: Miscounted, Err: fmt.Errorf("the hub answered for %d of %d alerts: %w", a.total(), sent, status)}
 		}
-		return outcome{kind: delivered, answer: a}
+		return a.outcome()
 	case code == http.StatusRequestEntityTooLarge:
-		return outcome{kind: tooLarge, err: status}
+		return Outcome{Kind: TooLarge, Err: status}
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
-		return outcome{kind: later, err: status, after: p.retryAfter(res.Header.Get("Retry-After"))}
+		return Outcome{Kind: Later, Err: status, After: p.retryAfter(res.Header.Get("Retry-After"))}
 	case code/100 == 3:
-		return outcome{kind: refused, err: fmt.Errorf("%w: redirects are not followed; name the hub's own address", status)}
+		return Outcome{Kind: Refused, Err: fmt.Errorf("%w: redirects are not followed; name the hub's own address", status)}
 	}
-	return outcome{kind: refused, err: status}
+	return Outcome{Kind: Refused, Err: status}
 }
 
 func parseAnswer(text []byte) (answer, bool) {

@@ -1,8 +1,8 @@
-// Package ship delivers queued alerts to a hub's POST /falco.
+// Package ship delivers queued alerts to a Destination: a hub's POST /falco, or what an adapter (package cloudwatch) speaks to.
 //
-// What comes in: a Queue of alerts as Falco wrote them. What goes out: gzip-compressed NDJSON bodies of at most 1000 alerts
-// or 1 MiB, one at a time, in order. What it never does: take an alert out of the queue before the hub has said that it stored,
-// knew or quarantined it; follow a redirect (the key would go along); write the key into a log or an error.
+// What comes in: a Queue of alerts as Falco wrote them. What goes out, to a hub: gzip-compressed NDJSON bodies of at most 1000
+// alerts or 1 MiB, one at a time, in order. What it never does: take an alert out of the queue before the hub has said that it
+// stored, knew or quarantined it; follow a redirect (the key would go along); write the key into a log or an error.
 //
 // # How it fails
 //
@@ -45,8 +45,8 @@ const (
 	smallestHead   = 1 << 10 // an alert cut to this and still too large is a mistake in the set-up
 )
 
-// ErrRefused: the hub (or what answers in its place) refuses all requests, and only a person can change that.
-var ErrRefused = errors.New("the hub refuses what the agent sends")
+// ErrRefused: the destination (or what answers in its place) refuses all requests, and only a person can change that.
+var ErrRefused = errors.New("what the agent sends is refused")
 
 // A Queue holds what is to be sent.
 type Queue interface {
@@ -82,9 +82,8 @@ type Stats struct {
 type Sender struct {
 	// Stats may be read while Run runs.
 	Stats Stats
-	cfg   Config
 	log   *slog.Logger
-	post  *poster
+	to    Destination
 	gone  chan struct{} // closed by Finish
 	once  sync.Once
 
@@ -93,11 +92,8 @@ type Sender struct {
 	rejected map[string]int64 // by reason; guarded by mu
 }
 
-// New returns a Sender, or an error if cfg makes no sense. It does not connect.
+// New returns a Sender to a hub, or an error if cfg makes no sense. It does not connect.
 func New(cfg Config) (*Sender, error) {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -105,11 +101,22 @@ func New(cfg Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{cfg: cfg, log: cfg.Logger, post: p, gone: make(chan struct{}), state: "not contacted yet", rejected: map[string]int64{}}, nil
+	return NewTo(p, cfg.Logger), nil
 }
 
-// Target is the hub's address without secrets, for logs.
-func (s *Sender) Target() string { return s.post.shown }
+// NewTo returns a Sender to any Destination. A nil logger discards.
+func NewTo(to Destination, logger *slog.Logger) *Sender {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Sender{log: logger, to: to, gone: make(chan struct{}), state: "not contacted yet", rejected: map[string]int64{}}
+}
+
+// Target is the destination's address without secrets, for logs.
+func (s *Sender) Target() string { return s.to.String() }
+
+// Name is how logs call the destination: "the hub".
+func (s *Sender) Name() string { return s.to.Name() }
 
 // Finish lets Run return when the queue is empty, or with ErrRefused when the hub refuses. Safe to call more than once.
 func (s *Sender) Finish() { s.once.Do(func() { close(s.gone) }) }
@@ -134,8 +141,9 @@ func (s *Sender) Rejected() map[string]int64 {
 
 // Run sends until ctx ends (nil), or until the queue is empty after Finish (nil).
 func (s *Sender) Run(ctx context.Context, q Queue) error {
+	most, bytes := s.to.Limits()
 	for {
-		alerts, next, err := q.Read(MaxBatchAlerts, MaxBatchBytes)
+		alerts, next, err := q.Read(most, bytes)
 		if err != nil {
 			s.log.Error("queued alerts cannot be read; trying again", "error", err)
 			if !s.sleep(ctx, longestPause) {
@@ -184,38 +192,41 @@ func (s *Sender) wait(ctx context.Context, q Queue) (over bool) {
 	return q.Wait(waiting) != nil && ctx.Err() != nil
 }
 
-// deliver sends alerts until the hub has them all. It fails only if ctx ends, or the hub refuses after Finish.
+// deliver sends alerts until the destination has them all. It fails only if ctx ends, or everything is refused after Finish.
 func (s *Sender) deliver(ctx context.Context, alerts [][]byte) error {
 	for failures := 0; ; {
-		out := s.post.send(ctx, alerts)
-		s.Stats.Requests.Add(1)
-		s.Stats.Bytes.Add(out.bytes)
-		if ctx.Err() != nil && out.kind != delivered {
+		out := s.to.Deliver(ctx, alerts)
+		s.Stats.Requests.Add(out.Requests)
+		s.Stats.Bytes.Add(out.Bytes)
+		s.account(len(alerts), &out)
+		if out.Left != nil {
+			alerts = out.Left
+		}
+		if ctx.Err() != nil && out.Kind != Delivered {
 			return ctx.Err()
 		}
 		var pause time.Duration
-		switch out.kind {
-		case delivered:
-			s.account(alerts, out)
+		switch out.Kind {
+		case Delivered:
 			return nil
-		case tooLarge, miscounted:
+		case TooLarge, Miscounted:
 			done, err := s.divide(ctx, alerts, out)
 			if done || err != nil {
 				return err
 			}
-			out.err = fmt.Errorf("%w, even for one alert of %d bytes", out.err, len(alerts[0]))
+			out.Err = fmt.Errorf("%w, even for one alert of %d bytes", out.Err, len(alerts[0]))
 			fallthrough
-		case refused:
-			s.failed("refused: "+out.err.Error(), slog.LevelError, "the hub refuses what the agent sends; alerts wait, trying again every 30 s", out.err)
+		case Refused:
+			s.failed("refused: "+out.Err.Error(), slog.LevelError, "refuses what the agent sends; alerts wait, trying again every 30 s", out.Err)
 			if s.finishing() {
-				return fmt.Errorf("%w: %w", ErrRefused, out.err)
+				return fmt.Errorf("%w: %w", ErrRefused, out.Err)
 			}
 			pause = refusedPause
-		case later:
-			s.failed("not reachable: "+out.err.Error(), slog.LevelWarn, "the hub does not take alerts; they wait", out.err)
+		case Later:
+			s.failed("not reachable: "+out.Err.Error(), slog.LevelWarn, "does not take alerts; they wait", out.Err)
 			pause = backoff(failures)
-			if out.after > 0 {
-				pause = min(out.after, longestWait)
+			if out.After > 0 {
+				pause = min(out.After, longestWait)
 			}
 			failures++
 		}
@@ -227,7 +238,7 @@ func (s *Sender) deliver(ctx context.Context, alerts [][]byte) error {
 
 // divide sends alerts that are too much for one body in parts, for the reason why. done is false if there is nothing left
 // to divide.
-func (s *Sender) divide(ctx context.Context, alerts [][]byte, why outcome) (done bool, err error) {
+func (s *Sender) divide(ctx context.Context, alerts [][]byte, why Outcome) (done bool, err error) {
 	if n := len(alerts); n > 1 {
 		if err := s.deliver(ctx, alerts[:n/2]); err != nil {
 			return false, err
@@ -235,44 +246,43 @@ func (s *Sender) divide(ctx context.Context, alerts [][]byte, why outcome) (done
 		return true, s.deliver(ctx, alerts[n/2:])
 	}
 	alert := alerts[0]
-	if len(alert) <= smallestHead || why.kind == miscounted {
+	if len(alert) <= smallestHead || why.Kind == Miscounted {
 		return false, nil
 	}
 	half := max(len(alert)/2, smallestHead)
-	s.log.Error("the hub does not take an alert whole; its beginning is sent", "bytes", len(alert), "sent", half, "error", why.err)
+	s.log.Error(s.to.Name()+" does not take an alert whole; its beginning is sent", "bytes", len(alert), "sent", half, "error", why.Err)
 	before := s.Stats.HeadsOnly.Load()
 	err = s.deliver(ctx, [][]byte{alert[:half]})
 	s.Stats.HeadsOnly.Store(before + 1) // once, however often it was halved
 	return true, err
 }
 
-// account counts a delivered batch.
-func (s *Sender) account(alerts [][]byte, out outcome) {
-	s.Stats.Sent.Add(int64(len(alerts)))
-	s.Stats.Accepted.Add(out.answer.Accepted)
-	s.Stats.Duplicates.Add(out.answer.Duplicates)
-	s.Stats.Rejected.Add(out.answer.refused())
+// account counts what a Deliver of so many alerts delivered.
+func (s *Sender) account(sent int, out *Outcome) {
+	if out.Kind != Delivered && out.Left == nil {
+		return
+	}
+	s.Stats.Sent.Add(int64(sent - len(out.Left)))
+	s.Stats.Accepted.Add(out.Accepted)
+	s.Stats.Duplicates.Add(out.Duplicates)
+	s.Stats.Rejected.Add(out.refused())
 	s.mu.Lock()
 	was := s.state
-	s.state = "ok"
-	unlisted := out.answer.refused() - int64(len(out.answer.Rejected))
-	for _, r := range out.answer.Rejected {
-		reason := r.Reason
+	if out.Kind == Delivered {
+		s.state = "ok"
+	}
+	for reason, n := range out.Rejected {
 		if len(s.rejected) >= 50 && s.rejected[reason] == 0 {
 			reason = "other" // the hub's reasons are few; a strange hub must not fill the memory
 		}
-		s.rejected[reason]++
-	}
-	if unlisted > 0 {
-		s.rejected["not listed"] += unlisted
+		s.rejected[reason] += n
 	}
 	s.mu.Unlock()
-	if was != "ok" {
-		s.log.Info("the hub takes alerts", "hub", s.post.shown)
+	if out.Kind == Delivered && was != "ok" {
+		s.log.Info(s.to.Name()+" takes alerts", "to", s.to.String())
 	}
-	if n := out.answer.refused(); n > 0 && len(out.answer.Rejected) > 0 {
-		r := out.answer.Rejected[0]
-		s.log.Warn("the hub put alerts into quarantine", "alerts", n, "first reason", r.Reason, "detail", r.Detail)
+	if n := out.refused(); n > 0 && out.Detail != "" {
+		s.log.Warn(s.to.Name()+" put alerts into quarantine", "alerts", n, "first", out.Detail)
 	}
 }
 
@@ -284,7 +294,7 @@ func (s *Sender) failed(state string, level slog.Level, message string, err erro
 	s.state = state
 	s.mu.Unlock()
 	if was != state {
-		s.log.Log(context.Background(), level, message, "hub", s.post.shown, "error", err)
+		s.log.Log(context.Background(), level, s.to.Name()+" "+message, "to", s.to.String(), "error", err)
 	}
 }
 
