@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -12,9 +13,10 @@ const occurrencesField = "eyrie/occurrences"
 
 type key struct{ id, productArn string }
 
-// fold makes one finding of all with the same Id and ProductArn, in the order of their first appearance: the newest (by
-// UpdatedAt, the later in the slice on a tie) with the oldest beginning and the sum of the occurrences.
-func fold(findings []*asff.Finding) []*asff.Finding {
+// Fold makes one finding of all with the same Id and ProductArn, in the order of their first appearance: the newest (by
+// UpdatedAt, the later in the slice on a tie) with the oldest beginning and the sum of the occurrences. The findings are
+// changed.
+func Fold(findings []*asff.Finding) []*asff.Finding {
 	place := make(map[key]int, len(findings))
 	counts := make([]int64, 0, len(findings))
 	folded := make([]*asff.Finding, 0, len(findings))
@@ -40,13 +42,24 @@ func fold(findings []*asff.Finding) []*asff.Finding {
 	}
 	for i, f := range folded {
 		if counts[i] > 1 {
-			if f.ProductFields == nil {
-				f.ProductFields = map[string]string{}
-			}
-			f.ProductFields[occurrencesField] = strconv.FormatInt(counts[i], 10)
+			SetOccurrences(f, counts[i])
 		}
 	}
 	return folded
+}
+
+// maxProductFields is the number of pairs that ProductFields may have (AwsSecurityFinding).
+const maxProductFields = 50
+
+// SetOccurrences says that f stands for n alerts. If there is no room among its product fields, one of Falco's goes.
+func SetOccurrences(f *asff.Finding, n int64) {
+	if f.ProductFields == nil {
+		f.ProductFields = map[string]string{}
+	}
+	f.ProductFields[occurrencesField] = strconv.FormatInt(n, 10)
+	if len(f.ProductFields) > maxProductFields {
+		f.Clamp()
+	}
 }
 
 func occurrences(f *asff.Finding) int64 {
@@ -86,12 +99,14 @@ type item struct {
 // too large even so is refused here, where its reason can be told.
 func encode(findings []*asff.Finding) (items []item, refused []Refused) {
 	items = make([]item, 0, len(findings))
+	var buffer []byte
 	for _, f := range findings {
-		body := f.AppendJSON(nil)
-		if len(body) > asff.MaxFindingBytes {
+		buffer = f.AppendJSON(buffer[:0])
+		if len(buffer) > asff.MaxFindingBytes {
 			f.Clamp()
-			body = f.AppendJSON(nil)
+			buffer = f.AppendJSON(buffer[:0])
 		}
+		body := bytes.Clone(buffer)
 		if len(body) > asff.MaxFindingBytes {
 			refused = append(refused, Refused{Finding: body, Reason: "too_large",
 				Detail: fmt.Sprintf("%d bytes, Security Hub takes %d", len(body), asff.MaxFindingBytes)})

@@ -34,10 +34,15 @@ const (
 
 const (
 	defaultConcurrency = 8
+	defaultTimeout     = 20 * time.Second
 	retryFirst         = 200 * time.Millisecond
 	retryLast          = 20 * time.Second
 	itemAttempts       = 5 // of a finding that the endpoint refuses with a code that may pass
 )
+
+// ErrInvalid says that an endpoint refuses a whole request for what stands in one of its findings, without naming it.
+// Endpoints wrap it; the Publisher then finds the finding by sending halves.
+var ErrInvalid = errors.New("the endpoint calls the request invalid")
 
 // Endpoint is one Security Hub. Import sends one request of at most 100 findings and 6 MB. The error is of the whole
 // request, and retry says whether sending it again can help; failures are of single findings.
@@ -64,9 +69,10 @@ type Refused struct {
 type Config struct {
 	Endpoint    Endpoint
 	Quarantine  Quarantine
-	Limit       rate.Limit // requests a second; 0 means CallsPerSecond, rate.Inf none
-	Burst       int        // 0 means CallsBurst
-	Concurrency int        // requests under way at once; 0 means 8
+	Limit       rate.Limit    // requests a second; 0 means CallsPerSecond, rate.Inf none
+	Burst       int           // 0 means CallsBurst
+	Concurrency int           // requests under way at once; 0 means 8
+	Timeout     time.Duration // of one request; 0 means 20 s
 	Logger      *slog.Logger
 }
 
@@ -87,10 +93,20 @@ func New(c Config) *Publisher {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Publisher{c: c, limiter: rate.NewLimiter(c.Limit, c.Burst)}
+}
+
+// With returns a Publisher that shares p's endpoint and quota and has a quarantine of its own.
+func (p *Publisher) With(q Quarantine) *Publisher {
+	own := *p
+	own.c.Quarantine = q
+	return &own
 }
 
 // Result says what became of the findings of one Publish.
@@ -100,17 +116,45 @@ type Result struct {
 	Accepted    int
 	Quarantined int
 	Requests    int // requests sent, retries included
+	Retries     int // of them those that were sent again
+}
+
+func (r *Result) add(o Result) {
+	r.Accepted += o.Accepted
+	r.Quarantined += o.Quarantined
+	r.Requests += o.Requests
+	r.Retries += o.Retries
+}
+
+// Document is a finding as JSON, of an endpoint's own making or ours, and its Id.
+type Document struct {
+	ID   string
+	JSON []byte
 }
 
 // Publish delivers findings and returns when each is accepted or in quarantine, or with an error that says how many are
 // neither. It keeps nothing of findings after that, and changes them: repeats are folded into the newest.
 func (p *Publisher) Publish(ctx context.Context, findings []*asff.Finding) (Result, error) {
-	folded := fold(findings)
+	folded := Fold(findings)
 	res := Result{Findings: len(folded), Folded: len(findings) - len(folded)}
 	items, refused := encode(folded)
 	if err := p.quarantine(ctx, refused, &res); err != nil {
 		return res, err
 	}
+	return p.deliver(ctx, items, res)
+}
+
+// Import delivers findings that are JSON already, on the terms of Publish, without folding or shrinking them.
+func (p *Publisher) Import(ctx context.Context, docs []Document) (Result, error) {
+	items := make([]item, len(docs))
+	for i, d := range docs {
+		items[i] = item{id: d.ID, body: d.JSON}
+	}
+	return p.deliver(ctx, items, Result{Findings: len(docs)})
+}
+
+// deliver sends items and completes res, which is of the whole call.
+func (p *Publisher) deliver(ctx context.Context, items []item, res Result) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
@@ -132,9 +176,7 @@ func (p *Publisher) Publish(ctx context.Context, findings []*asff.Finding) (Resu
 			r, err := p.send(ctx, chunk)
 			mu.Lock()
 			defer mu.Unlock()
-			res.Accepted += r.Accepted
-			res.Quarantined += r.Quarantined
-			res.Requests += r.Requests
+			res.add(r)
 			if err != nil {
 				errs = append(errs, err)
 				cancel(err) // what one chunk met that retrying cannot mend, the others will meet
@@ -155,13 +197,18 @@ func (p *Publisher) Publish(ctx context.Context, findings []*asff.Finding) (Resu
 func (p *Publisher) send(ctx context.Context, chunk []item) (Result, error) {
 	var res Result
 	backoff := retryFirst
-	for len(chunk) > 0 {
+	for attempt := 0; len(chunk) > 0; attempt++ {
 		if err := p.limiter.Wait(ctx); err != nil {
 			return res, fmt.Errorf("wait for the quota of %v requests a second: %w", float64(p.c.Limit), err)
 		}
 		res.Requests++
-		failures, retry, err := p.c.Endpoint.Import(ctx, bodies(chunk))
+		if attempt > 0 {
+			res.Retries++
+		}
+		failures, retry, err := p.request(ctx, chunk)
 		switch {
+		case errors.Is(err, ErrInvalid):
+			return p.divide(ctx, chunk, err, res)
 		case err != nil && !retry:
 			return res, err
 		case err != nil:
@@ -180,6 +227,32 @@ func (p *Publisher) send(ctx context.Context, chunk []item) (Result, error) {
 			return res, errors.Join(err, context.Cause(ctx))
 		}
 		backoff = min(2*backoff, retryLast)
+	}
+	return res, nil
+}
+
+// request sends one request. What does not answer in time is asked again: a finding that it took after all is not newer
+// then, and counts once.
+func (p *Publisher) request(ctx context.Context, chunk []item) ([]Failure, bool, error) {
+	limited, cancel := context.WithTimeout(ctx, p.c.Timeout)
+	defer cancel()
+	failures, retry, err := p.c.Endpoint.Import(limited, bodies(chunk))
+	return failures, retry || err != nil && limited.Err() != nil && ctx.Err() == nil, err
+}
+
+// divide delivers a chunk that the endpoint called invalid as a whole: each half on its own, a single finding to
+// quarantine.
+func (p *Publisher) divide(ctx context.Context, chunk []item, invalid error, res Result) (Result, error) {
+	if len(chunk) == 1 {
+		err := p.quarantine(ctx, []Refused{{Finding: chunk[0].body, Reason: "InvalidInput", Detail: invalid.Error()}}, &res)
+		return res, err
+	}
+	for _, half := range [][]item{chunk[:len(chunk)/2], chunk[len(chunk)/2:]} {
+		r, err := p.send(ctx, half)
+		res.add(r)
+		if err != nil {
+			return res, err
+		}
 	}
 	return res, nil
 }

@@ -256,7 +256,7 @@ func TestLargeFindings(t *testing.T) {
 func TestSameIDOfTwoProducts(t *testing.T) {
 	a, b := finding("same", 1), finding("same", 1)
 	b.ProductArn += "-other"
-	items, _ := encode(fold([]*asff.Finding{a, b}))
+	items, _ := encode(Fold([]*asff.Finding{a, b}))
 	if got := chunks(items); len(got) != 2 {
 		t.Errorf("got %d requests, want 2", len(got))
 	}

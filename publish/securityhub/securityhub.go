@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
@@ -36,9 +37,12 @@ func New(c aws.Config, options ...func(*securityhub.Options)) *Endpoint {
 func (e *Endpoint) Import(ctx context.Context, findings [][]byte) ([]publish.Failure, bool, error) {
 	out, err := e.client.BatchImportFindings(ctx, &securityhub.BatchImportFindingsInput{Findings: []types.AwsSecurityFinding{}},
 		securityhub.WithAPIOptions(func(s *middleware.Stack) error {
-			return s.Serialize.Insert(rawBody(findings), "OperationSerializer", middleware.After)
+			return s.Serialize.Insert(rawRequest("EyrieRawFindings", requestBody(findings)), "OperationSerializer", middleware.After)
 		}))
 	if err != nil {
+		if invalid(err) {
+			err = fmt.Errorf("%w: %w", publish.ErrInvalid, err)
+		}
 		return nil, retryable(err), fmt.Errorf("import %d findings: %w", len(findings), err)
 	}
 	failures := make([]publish.Failure, len(out.FailedFindings))
@@ -51,22 +55,54 @@ func (e *Endpoint) Import(ctx context.Context, findings [][]byte) ([]publish.Fai
 	return failures, false, nil
 }
 
-// rawBody puts the findings into the request that the SDK has made for an empty list.
-func rawBody(findings [][]byte) middleware.SerializeMiddleware {
-	return middleware.SerializeMiddlewareFunc("EyrieRawFindings", func(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (
+// requestBody is the body of BatchImportFindings.
+func requestBody(findings [][]byte) []byte {
+	size := len(`{"Findings":[]}`) + len(findings)
+	for _, f := range findings {
+		size += len(f)
+	}
+	body := append(make([]byte, 0, size), `{"Findings":[`...)
+	for i, f := range findings {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, f...)
+	}
+	return append(body, "]}"...)
+}
+
+// rawRequest puts body into the request that the SDK has made for an empty input.
+func rawRequest(name string, body []byte) middleware.SerializeMiddleware {
+	return middleware.SerializeMiddlewareFunc(name, func(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (
 		middleware.SerializeOutput, middleware.Metadata, error) {
 		request, ok := in.Request.(*smithyhttp.Request)
 		if !ok {
 			return middleware.SerializeOutput{}, middleware.Metadata{}, &smithy.SerializationError{Err: fmt.Errorf("unknown transport %T", in.Request)}
 		}
-		body := append([]byte(`{"Findings":[`), bytes.Join(findings, []byte{','})...)
-		request, err := request.SetStream(bytes.NewReader(append(body, "]}"...)))
+		request, err := request.SetStream(bytes.NewReader(body))
 		if err != nil {
 			return middleware.SerializeOutput{}, middleware.Metadata{}, &smithy.SerializationError{Err: err}
 		}
 		in.Request = request
 		return next.HandleSerialize(ctx, in)
 	})
+}
+
+// invalid reports whether a request was refused for what stands in it.
+func invalid(err error) bool {
+	var status *smithyhttp.ResponseError
+	if errors.As(err, &status) && status.HTTPStatusCode() == http.StatusRequestEntityTooLarge {
+		return true
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode() {
+	case "InvalidInputException", "ValidationException", "SerializationException":
+		return true
+	}
+	return false
 }
 
 // retryable reports whether sending the same request again can help. Codes are those of Security Hub and of the AWS
