@@ -18,6 +18,15 @@ up: ## run everything on this machine
 test: ## run the tests; suites that lack a tool say so and are skipped
 	@go run ./internal/testrun
 
+.PHONY: test-kernels
+test-kernels: ## boot Debian's 6.1 and 6.12 kernels under qemu and run the sensor there (a few minutes)
+	go run ./internal/kernelboot
+
+.PHONY: generate
+generate: ## make the kernel programs again (clang and llvm-strip of Debian 12: packages clang, llvm)
+	go generate ./sensor/bpf
+	go test ./sensor/kernel -count=1 -run TestObjectsAreCurrent -update
+
 .PHONY: check
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi

@@ -36,30 +36,56 @@ var mayImport = map[string][]string{
 	"collect/tail":        {"falco"},
 	"collect/spool":       {},
 	"collect/ship":        {"falco", "collect/spool"},
-	"collect/agent":       {"falco", "collect/tail", "collect/spool", "collect/ship"},
-	"hub":                 {"falco", "asff", "hub/index"},
-	"hub/index":           {"asff"},
-	"hub/hubtest":         {"asff", "hub"},
-	"hub/sqlite":          {"asff", "hub"},
-	"hub/api":             {"asff", "hub", "hub/api/...", "access/sigv4"},
-	"access":              {},
-	"portal":              {"falco", "asff", "hub", "access", "portal/..."},
-	"publish":             {"asff"},
+
+	"collect/ship/cloudwatch": {"falco", "collect/ship"},
+	"collect/agent":           {"falco", "collect/tail", "collect/spool", "collect/ship", "collect/ship/cloudwatch"},
+	"hub":                     {"falco", "asff", "hub/index"},
+	"hub/index":               {"asff"},
+	"hub/hubtest":             {"asff", "hub"},
+	"hub/sqlite":              {"asff", "hub"},
+	"hub/api":                 {"asff", "hub", "hub/api/...", "access/sigv4"},
+	"access":                  {},
+	"portal":                  {"falco", "asff", "hub", "access", "portal/..."},
+	"publish":                 {"asff"},
 
 	"publish/securityhub": {"publish"},
+	"publish/quarantine":  {},
+	"publish/archive":     {"asff", "publish"},
+	"collect/cwlogs":      {"falco"},
+	"enrich":              {"asff"},
+	"enrich/ec2":          {"asff", "enrich"},
+	"enrich/ecs":          {"asff", "enrich"},
+	"cmd/eyrie-lambda":    {"*"},
+	"simulate":            {},
 	"etc":                 {},
-	"app":                 {"*"},
-	"cmd/eyrie":           {"*"},
-	"bench":               {"*"},
+	"detect":              {"falco", "rule", "rule/..."},
+	"sensor":              {"rule", "rule/...", "sensor/..."},
+	"sensor/args":         {"rule/event", "rule/field", "sensor/raw", "sensor/args/..."},
+	"sensor/truth":        {"falco", "rule/field"},
+	"sensor/raw":          {},
+	"sensor/bpf":          {},
+	"sensor/filter":       {"rule", "rule/..."},
+	"sensor/kernel":       {"rule/field", "sensor/raw", "sensor/bpf", "sensor/filter"},
+
+	"deploy/aws/template": {},
+	"deploy/aws/code":     {},
+	"deploy/aws/price":    {},
+	"deploy/aws/stack":    {"deploy/aws/code", "deploy/aws/template"},
+	"deploy/aws/cfntest":  {},                     // reads templates for tests
+	"deploy/aws/awsfake":  {"deploy/aws/cfntest"}, // AWS for tests
+
+	"app":       {"*"},
+	"cmd/eyrie": {"*"},
+	"bench":     {"*"},
 }
 
 // onlyIn says in which folders a third-party module may be imported by code that ships.
 var onlyIn = map[string][]string{
-	"github.com/aws/":          {"publish", "app", "cmd", "bench"},
+	"github.com/aws/":          {"deploy/aws/stack", "publish", "enrich/ec2", "enrich/ecs", "collect/ship/cloudwatch", "app", "cmd", "bench"},
 	"modernc.org/sqlite":       {"journal/sqlite", "hub/sqlite"},
 	"database/sql":             {"journal/sqlite", "hub/sqlite"},
 	"github.com/cilium/ebpf":   {"sensor"},
-	"go.yaml.in/yaml":          {"rule", "app"},
+	"go.yaml.in/yaml":          {"deploy/aws/cfntest", "rule", "app", "cmd/eyrie-lambda"},
 	"github.com/alecthomas/":   {"cmd"},
 	"github.com/chromedp/":     {},
 	"pgregory.net/rapid":       {},
@@ -87,7 +113,7 @@ var large = map[string]string{
 // topFolders are the folders of the design's tree; one is made only when it has real content.
 var topFolders = []string{
 	"cmd", "app", "falco", "asff", "rule", "sensor", "detect", "collect", "journal", "convert", "enrich", "publish", "hub",
-	"aggregate", "alarm", "remediate", "forward", "portal", "access", "deploy", "etc", "bench", "docs", "internal",
+	"aggregate", "alarm", "remediate", "forward", "portal", "simulate", "access", "deploy", "etc", "bench", "docs", "internal",
 }
 
 type source struct {

@@ -57,6 +57,9 @@ type App struct {
 	plain     *plainpost.Listener // nil with TLS
 	server    *http.Server
 
+	detection *Detection // nil: off
+	sensorOff string     // why
+
 	loaded  atomic.Pointer[loaded] // nil while the findings are being loaded
 	loading loadProgress
 
@@ -113,6 +116,9 @@ func (a *App) open() error {
 	if a.webhook, err = webhook.New(webhook.Config{
 		Check: a.access.Keys().CheckIngest, Origin: o.origin(), MaxBody: o.MaxBody, MaxRecord: maxRecord, Registerer: o.Registerer, Logger: a.log,
 	}, a.journal); err != nil {
+		return err
+	}
+	if err := a.openSensor(); err != nil {
 		return err
 	}
 	return a.listen()
@@ -198,6 +204,9 @@ func (a *App) Run(ctx context.Context) error {
 	go func() { served <- a.server.Serve(a.listener) }()
 	a.greet()
 	a.goRun("journal", func() error { return a.journal.Run(work) })
+	if a.detection != nil {
+		a.goRun("sensor", func() error { return a.runSensor(work) })
+	}
 	loadFailed := make(chan error, 1)
 	a.goRun("findings", func() error {
 		err := a.load(work)

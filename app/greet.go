@@ -23,6 +23,7 @@ func (a *App) greet() {
 	}
 	fmt.Fprintf(&b, "API           export AWS_SHARED_CREDENTIALS_FILE=%s\n", shellQuote(keys.CredentialsPath()))
 	fmt.Fprintf(&b, "              aws --profile eyrie --region %s --endpoint-url %s securityhub get-findings\n", a.opts.Region, url)
+	fmt.Fprintf(&b, "Sensor        %s\n", a.sensorLine())
 	fmt.Fprintf(&b, "Alert key     %s\n", keys.IngestKeyPath())
 	fmt.Fprintf(&b, "falco.yaml    json_output: true\n")
 	fmt.Fprintf(&b, "              http_output: {enabled: true, url: \"%s/falco/%s\"}\n", url, keys.IngestKey())

@@ -39,7 +39,7 @@ func (i *ingest) Ingest(ctx context.Context) (portal.Ingest, error) {
 	out := portal.Ingest{
 		PerSecond: i.rate(now, s.Stored), Accepted: s.Stored, Duplicates: s.Duplicates, Held: s.Quarantined,
 		Bytes: s.FileBytes, MaxBytes: i.app.opts.JournalSize, Oldest: s.Oldest, Keep: i.app.opts.JournalAge, KeepFindings: i.app.opts.Retention,
-		Err: s.Failure,
+		Err: s.Failure, Sensor: i.app.sensorHealth(),
 	}
 	for reason, n := range s.Rejected {
 		out.Rejected = append(out.Rejected, portal.Count{Reason: reason, N: n})

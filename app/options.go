@@ -34,6 +34,9 @@ type Options struct {
 	JournalSize int64         // bytes of alerts on disk. 0 = no bound but the age
 	Retention   time.Duration // how long a finding stays after its last update. Default 90 days, Security Hub's number
 
+	Sensor    string           // SensorOff (default), SensorAuto, SensorOn
+	Detection DetectionOptions // of the sensor
+
 	Logger     *slog.Logger
 	Registerer *prometheus.Registry
 	Now        func() time.Time
@@ -76,6 +79,7 @@ func (o *Options) fill() error {
 	setDefault(&o.JournalAge, DefaultRetention)
 	setDefault(&o.Retention, DefaultRetention)
 	setDefault(&o.Version, "unknown")
+	setDefault(&o.Sensor, SensorOff)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

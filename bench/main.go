@@ -4,6 +4,7 @@
 // and what they are compared with.
 //
 //	go run ./bench [-only ingest,convert,query] [-alerts 200000] [-findings 1000000]
+//	go run ./bench -only sensor [-rules FILE|DIR]     (as root)
 package main
 
 import (
@@ -24,13 +25,26 @@ type settings struct {
 	match    string
 	alerts   int
 	findings int
+
+	rules        string
+	opens, execs int
 }
 
 func main() {
 	only := flag.String("only", "ingest,convert,query", "what to measure")
 	var s settings
+	if len(os.Args) > 1 && os.Args[1] == "loop" {
+		if err := runLoop(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.IntVar(&s.alerts, "alerts", 200_000, "alerts of an ingest run")
 	flag.IntVar(&s.findings, "findings", 1_000_000, "findings stored for the queries")
+	flag.StringVar(&s.rules, "rules", "etc/rules", "rule file or folder of the sensor")
+	flag.IntVar(&s.opens, "opens", 2_000_000, "opens of the sensor's loop")
+	flag.IntVar(&s.execs, "execs", 5_000, "programs started by the sensor's loop")
 	flag.StringVar(&s.dir, "dir", "", "directory for the data, kept (default: a temporary one, removed)")
 	flag.StringVar(&s.binary, "binary", "", "the eyrie to measure (default: built from the sources)")
 	flag.StringVar(&s.match, "match", "", "measure only the ingest runs whose name contains this")
@@ -63,7 +77,7 @@ func measure(s *settings, what []string) error {
 	for _, step := range []struct {
 		name string
 		run  func(*settings) error
-	}{{"ingest", ingest}, {"convert", convertCommand}, {"query", query}} {
+	}{{"ingest", ingest}, {"convert", convertCommand}, {"query", query}, {"sensor", sensorBench}, {"lambda", lambdaBench}} {
 		if !slices.Contains(what, step.name) {
 			continue
 		}

@@ -27,7 +27,7 @@ type server struct {
 
 // start runs binary on data and waits until it can store alerts.
 func start(binary, data string) (*server, error) {
-	cmd := exec.Command(binary, "up", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "warn")
+	cmd := exec.Command(binary, "up", "--data", data, "--listen", "127.0.0.1:0", "--sensor", "off", "--log-level", "warn")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

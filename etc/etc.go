@@ -8,6 +8,12 @@ import _ "embed"
 //go:embed remediation.yaml
 var remediation string
 
+//go:embed rules/eyrie_rules.yaml
+var rules string
+
 // Remediation is remediation.yaml: for each of Falco's own rules what to do about its findings, in the form of
 // convert.Remediation. Each call returns a copy.
 func Remediation() []byte { return []byte(remediation) }
+
+// Rules is rules/eyrie_rules.yaml: the rules that the sensor uses where it is given no others. Each call returns a copy.
+func Rules() []byte { return []byte(rules) }

@@ -62,6 +62,21 @@ type Ingest struct {
 	Keep            time.Duration // how long alerts are kept
 	KeepFindings    time.Duration // how long findings are kept after their last update
 	Err             error         // why alerts cannot be stored now; nil if they can
+
+	Sensor *Sensor // the sensor of this process; nil says nothing about one
+}
+
+// Sensor is how the sensor of this host is doing.
+type Sensor struct {
+	Off                   string // why it is off; "" if it is on
+	Watches               string // what it watches, for people
+	Events, Alerts, Held  int64  // held against the rules; alerts; alerts held back because a bound was asked for
+	Rules                 int
+	Processes, Containers int
+	Lag                   time.Duration // between the last event and its evaluation
+	Waiting               int64         // alerts that are not stored yet
+	Drops                 []Count       // what was not seen or not delivered, by cause; empty is good
+	Err                   error         // why its alerts cannot be stored now; nil if they can
 }
 
 // Source is one sender: a host's Falco by the way it comes in.

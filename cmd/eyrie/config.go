@@ -35,7 +35,7 @@ func (c configFile) Validate(root *kong.Application) error {
 				return fmt.Errorf("configuration file: %q is not a command", key)
 			}
 			for name := range section {
-				if !hasFlag(command, name) {
+				if !hasFlag(command, name) && !slices.ContainsFunc(command.Children, func(n *kong.Node) bool { return hasFlag(n, name) }) {
 					return fmt.Errorf("configuration file: %s: eyrie %s has no flag --%s", key, key, name)
 				}
 			}
@@ -50,8 +50,9 @@ func (c configFile) Validate(root *kong.Application) error {
 
 // Resolve gives the value of a flag, or nil where the file has none.
 func (c configFile) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
-	if parent.Command != nil {
-		if section, ok := c.values[parent.Command.Name].(map[string]any); ok {
+	// The section of a command with commands of its own (aws: …) is that of all of them.
+	for n := parent.Command; n != nil; n = n.Parent {
+		if section, ok := c.values[n.Name].(map[string]any); ok {
 			if value, ok := section[flag.Name]; ok {
 				return scalar(flag.Name, value)
 			}

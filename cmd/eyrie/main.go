@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/eyrie-sec/eyrie/app"
+	"github.com/eyrie-sec/eyrie/simulate"
 )
 
 // cli is the command line. Every flag can also be set by an environment variable (EYRIE_ and its name in capitals) and by
@@ -26,12 +27,16 @@ type cli struct {
 	LogLevel string          `enum:"debug,info,warn,error" default:"info" env:"EYRIE_LOG_LEVEL" help:"How much to log to stderr: ${enum}."`
 	LogJSON  bool            `name:"log-json" env:"EYRIE_LOG_JSON" help:"Log JSON lines rather than text."`
 
-	Up      upCmd      `cmd:"" help:"Run everything on this machine: receive alerts, keep them, turn them into findings, triage them in the portal."`
-	Agent   agentCmd   `cmd:"" help:"Follow Falco's log files on a node and ship every alert to a hub."`
-	Convert convertCmd `cmd:"" help:"Turn Falco alerts on stdin into ASFF findings on stdout, one a line."`
-	Rules   rulesCmd   `cmd:"" help:"Check, explain, test and compare rules in Falco's language."`
-	Users   usersCmd   `cmd:"" help:"Add people who may sign in to the portal, set passwords."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Up       upCmd       `cmd:"" help:"Run everything on this machine: receive alerts, keep them, turn them into findings, triage them in the portal."`
+	Agent    agentCmd    `cmd:"" help:"Follow Falco's log files on a node, or run the sensor there, and ship every alert to a hub."`
+	Sensor   sensorCmd   `cmd:"" help:"Watch this host and its containers with Falco's rules; print alerts as Falco does."`
+	Doctor   doctorCmd   `cmd:"" help:"Say what this host and user offer the sensor, and what to do about what is missing."`
+	Convert  convertCmd  `cmd:"" help:"Turn Falco alerts on stdin into ASFF findings on stdout, one a line."`
+	Rules    rulesCmd    `cmd:"" help:"Check, explain, test and compare rules in Falco's language."`
+	Simulate simulateCmd `cmd:"" help:"Do harmless versions of attacks and say whether their findings arrive: a self-test."`
+	AWS      awsCmd      `cmd:"" name:"aws" help:"Deploy on AWS: from CloudWatch Logs to Security Hub, with alarms and dashboards."`
+	Users    usersCmd    `cmd:"" help:"Add people who may sign in to the portal, set passwords."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // streams are the process's own, so that tests can give others.
@@ -42,6 +47,9 @@ type streams struct {
 }
 
 func main() {
+	if status, is := simulate.Child(); is { // one of the processes that eyrie simulate starts
+		os.Exit(status)
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -13,9 +13,14 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/eyrie-sec/eyrie/simulate"
 )
 
 func TestMain(m *testing.M) {
+	if status, is := simulate.Child(); is {
+		os.Exit(status)
+	}
 	testscript.Main(m, map[string]func(){
 		"eyrie": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
@@ -33,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
+			e.Setenv("EYRIE_SENSOR", "off") // what happens on this machine is not the scripts' concern
 			e.Values[backgroundKey{}] = map[string]*background{}
 			return nil
 		},
@@ -65,7 +71,7 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	path := filepath.SplitList(ts.Getenv("PATH"))[0] // where testscript.Main put the command
 	p, err := os.StartProcess(filepath.Join(path, "eyrie"), append([]string{"eyrie"}, args[1:]...), &os.ProcAttr{
 		Dir:   ts.MkAbs("."),
-		Env:   []string{"XDG_STATE_HOME=" + ts.Getenv("XDG_STATE_HOME"), "PATH=" + ts.Getenv("PATH"), "HOME=" + ts.MkAbs(".")},
+		Env:   []string{"EYRIE_SENSOR=" + ts.Getenv("EYRIE_SENSOR"), "XDG_STATE_HOME=" + ts.Getenv("XDG_STATE_HOME"), "PATH=" + ts.Getenv("PATH"), "HOME=" + ts.MkAbs(".")},
 		Files: []*os.File{nil, out, errOut},
 	})
 	ts.Check(err)

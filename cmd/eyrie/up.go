@@ -22,7 +22,10 @@ type upCmd struct {
 	MaxBody     int64         `placeholder:"BYTES" default:"16777216" env:"EYRIE_MAX_BODY" help:"Largest body of one request to /falco, after decompression (default ${default})."`
 	JournalAge  time.Duration `placeholder:"DURATION" default:"2160h" env:"EYRIE_JOURNAL_AGE" help:"How long alerts are kept as received (default ${default})."`
 	JournalSize int64         `placeholder:"BYTES" default:"0" env:"EYRIE_JOURNAL_SIZE" help:"How much disk alerts may take before the oldest go; 0 leaves it to --journal-age."`
-	Retention   time.Duration `placeholder:"DURATION" default:"2160h" env:"EYRIE_RETENTION" help:"How long a finding is kept after its last update (default ${default})."`
+	Sensor      string        `enum:"auto,on,off" default:"auto" env:"EYRIE_SENSOR" help:"Watch this host and its containers: auto (if this host and user can), on (end with an error if they cannot), off (default ${default})."`
+	sensorFlags `group:"The sensor"`
+
+	Retention time.Duration `placeholder:"DURATION" default:"2160h" env:"EYRIE_RETENTION" help:"How long a finding is kept after its last update (default ${default})."`
 }
 
 // Help is what `eyrie up --help` says above the flags.
@@ -44,6 +47,7 @@ func (c *upCmd) Run(ctx context.Context, s streams) error {
 		Data: c.Data, Listen: c.Listen, Account: c.Account, Region: c.Region, Cluster: c.Cluster,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, Severity: c.SeverityMap, Conversion: c.Conversion,
 		MaxBody: c.MaxBody, JournalAge: c.JournalAge, JournalSize: c.JournalSize, Retention: c.Retention,
+		Sensor: c.Sensor, Detection: c.options(s.log),
 		Logger: s.log, Out: s.out, Version: version(),
 	})
 	if err != nil {
