@@ -672,3 +672,28 @@ func TestStatsAndSnapshot(t *testing.T) {
 		t.Errorf("with the snapshot of another store: %d findings, %d rebuilt; want 1", n, rebuilt)
 	}
 }
+
+// TestOccurrencesHaveRoom: a finding with as many product fields as there may be has the count among them.
+func TestOccurrencesHaveRoom(t *testing.T) {
+	h, _ := open(t, hub.Config{}, hubtest.NewMemory())
+	o := hubtest.Observation(1, 1, hubtest.Epoch)
+	delete(o.Finding.ProductFields, "eyrie/occurrences")
+	for i := 0; len(o.Finding.ProductFields) < 50; i++ {
+		o.Finding.ProductFields[fmt.Sprintf("falco/field-%d", i)] = "v"
+	}
+	key := hub.Key{ID: o.Finding.ID, ProductArn: o.Finding.ProductArn}
+	if err := h.Observe(t.Context(), "journal", 1, []hub.Observation{o}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := h.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct{ ProductFields map[string]string }
+	if err := json.Unmarshal(f.Doc, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(doc.ProductFields); n != 50 || doc.ProductFields["eyrie/occurrences"] != "1" {
+		t.Errorf("%d product fields, occurrences %q; want 50 and 1", n, doc.ProductFields["eyrie/occurrences"])
+	}
+}

@@ -155,7 +155,13 @@ func (ch *change) complete(f *asff.Finding, occurrences int64) {
 		f.ProductFields = map[string]string{}
 	}
 	f.ProductFields[occurrencesField] = strconv.FormatInt(occurrences, 10)
+	if len(f.ProductFields) > maxProductFields {
+		f.Clamp() // one of Falco's fields makes room
+	}
 }
+
+// maxProductFields is how many pairs ProductFields may have (ASFF, AwsSecurityFinding).
+const maxProductFields = 50
 
 // encode returns a finding's JSON in memory of its own, of exactly its size.
 func (ch *change) encode(f *asff.Finding) []byte {
