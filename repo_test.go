@@ -67,12 +67,13 @@ var mayImport = map[string][]string{
 	"sensor/filter":       {"rule", "rule/..."},
 	"sensor/kernel":       {"rule/field", "sensor/raw", "sensor/bpf", "sensor/filter"},
 
-	"deploy/aws/template": {},
-	"deploy/aws/code":     {},
-	"deploy/aws/price":    {},
-	"deploy/aws/stack":    {"deploy/aws/code", "deploy/aws/template"},
-	"deploy/aws/cfntest":  {},                     // reads templates for tests
-	"deploy/aws/awsfake":  {"deploy/aws/cfntest"}, // AWS for tests
+	"deploy/aws/template":  {},
+	"deploy/aws/code":      {},
+	"deploy/aws/price":     {},
+	"deploy/aws/code/pack": {"deploy/aws/code"},
+	"deploy/aws/stack":     {"deploy/aws/code", "deploy/aws/template"},
+	"deploy/aws/cfntest":   {},                     // reads templates for tests
+	"deploy/aws/awsfake":   {"deploy/aws/cfntest"}, // AWS for tests
 
 	"app":       {"*"},
 	"cmd/eyrie": {"*"},

@@ -31,8 +31,8 @@ func sensorBench(s *settings) error {
 		return errors.New("the sensor needs root")
 	}
 	fmt.Printf("Rules: %s. Median of %d.\n\n", s.rules, sensorRounds)
-	fmt.Println("| sensor | alone | under the sensor | ratio | sensor's CPU | events told by the kernel | drops | RSS |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
+	fmt.Println("| sensor | alone | under the sensor | ratio | the loop's CPU alone | under the sensor | sensor's CPU | events told by the kernel | drops | RSS |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for _, c := range []struct {
 		kind string
 		n    int
@@ -46,30 +46,30 @@ func sensorBench(s *settings) error {
 }
 
 func sensorRun(s *settings, kind string, n int) error {
-	var alone, under, cpu []time.Duration
+	var alone, under, aloneCPU, underCPU, cpu []time.Duration
 	var last sensorLog
 	for range sensorRounds {
-		took, err := loop(kind, n)
+		took, used, err := loop(kind, n)
 		if err != nil {
 			return err
 		}
-		alone = append(alone, took)
+		alone, aloneCPU = append(alone, took), append(aloneCPU, used)
 		w, err := startSensor(s)
 		if err != nil {
 			return err
 		}
 		before, err1 := w.cpu()
-		took, err2 := loop(kind, n)
+		took, used, err2 := loop(kind, n)
 		after, err3 := w.cpu()
 		last, err = w.stop()
 		if err := errors.Join(err, err1, err2, err3); err != nil {
 			return err
 		}
-		under, cpu = append(under, took), append(cpu, after-before)
+		under, underCPU, cpu = append(under, took), append(underCPU, used), append(cpu, after-before)
 	}
 	a, u := median(alone), median(under)
-	fmt.Printf("| %d × %s | %.2f s | %.2f s | %.3f | %.2f s | %d of %d | %d %s | %d MB |\n", n, kind, a.Seconds(), u.Seconds(), u.Seconds()/a.Seconds(),
-		median(cpu).Seconds(), last.Sent, last.Sent+last.Filtered, last.Drops, last.Dropped, last.RSS)
+	fmt.Printf("| %d × %s | %.2f s | %.2f s | %.3f | %.2f s | %.2f s | %.2f s | %d of %d | %d %s | %d MB |\n", n, kind, a.Seconds(), u.Seconds(), u.Seconds()/a.Seconds(),
+		median(aloneCPU).Seconds(), median(underCPU).Seconds(), median(cpu).Seconds(), last.Sent, last.Sent+last.Filtered, last.Drops, last.Dropped, last.RSS)
 	return nil
 }
 
@@ -78,19 +78,21 @@ func median(d []time.Duration) time.Duration {
 	return sorted[len(sorted)/2]
 }
 
-// loop runs this program as a child that does the work, and says how long that took.
-func loop(kind string, n int) (time.Duration, error) {
+// loop runs this program as a child that does the work, and says how long that took, and the processor time of it and
+// its children: on a busy machine that is the better number.
+func loop(kind string, n int) (took, cpu time.Duration, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	cmd := exec.Command(self, "loop", kind, strconv.Itoa(n))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return time.ParseDuration(strings.TrimSpace(string(out)))
+	took, err = time.ParseDuration(strings.TrimSpace(string(out)))
+	return took, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), err
 }
 
 // runLoop is the child's side of loop: it prints how long it took.

@@ -40,6 +40,10 @@ type Config struct {
 	Logger      *slog.Logger
 }
 
+// usersWait is how long an event waits for the users of a container of which nothing has been read yet: it holds up all
+// events, so it has to be short of what the kernel's buffer holds.
+const usersWait = 30 * time.Millisecond
+
 // maxMet is how many mount namespaces are remembered, before all are forgotten.
 const maxMet = 4096
 
@@ -72,6 +76,7 @@ type Sensor struct {
 	resolver *container.Resolver
 	filler   *args.Filler
 	waiting  *container.Waiting[*held]
+	stopSeed func()              // ends the reading of /proc
 	free     []*held             // of waiting, to be used again
 	alarm    time.Time           // when waiting has to be looked at
 	met      map[uint32]struct{} // mount namespaces whose users have been read
@@ -102,13 +107,39 @@ type held struct {
 	ev  event.Event
 }
 
-// Open loads the programs into the kernel and attaches them. Events are kept in the kernel's buffer until Run.
+// seedWithin is how long Open waits for the processes that run already to be read; the rest is read during Run.
+const seedWithin = 2 * time.Second
+
+// Open loads the programs into the kernel and attaches them, and reads which processes run already. Events are kept in
+// the kernel's buffer until Run.
 func Open(cfg Config) (*Sensor, error) {
 	src, err := kernel.Open(kernel.Config{Filter: filterOf(&cfg, cfg.Engine), RingBytes: cfg.BufferBytes})
 	if err != nil {
 		return nil, err
 	}
-	return join(cfg, src), nil
+	s := join(cfg, src)
+	s.seed()
+	return s, nil
+}
+
+// seed begins to read /proc, and waits for a while.
+func (s *Sensor) seed() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopSeed = stop
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		switch err := s.table.Seed(ctx); {
+		case err == nil:
+			s.seeded.Store(true)
+		case ctx.Err() == nil:
+			s.log.Warn("processes that run already are known only once they do something", "error", err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(seedWithin):
+	}
 }
 
 // filterOf is what the kernel need not tell for a set of rules.
@@ -127,10 +158,11 @@ func join(cfg Config, src source) *Sensor {
 	if cfg.Containers.Logger == nil {
 		cfg.Containers.Logger = cfg.Logger
 	}
-	s := &Sensor{cfg: cfg, log: cfg.Logger, source: src, users: users.New(users.Config{}), resolver: container.New(cfg.Containers)}
+	s := &Sensor{cfg: cfg, log: cfg.Logger, source: src, users: users.New(users.Config{Wait: usersWait}), resolver: container.New(cfg.Containers)}
 	s.table = state.New(state.Config{Users: s.users})
 	s.filler = args.New(s.table)
 	s.met = map[uint32]struct{}{}
+	s.stopSeed = func() {}
 	s.knower, _ = src.(knower)
 	s.keep(cfg.Engine)
 	return s
@@ -162,19 +194,12 @@ func (s *Sensor) Run(ctx context.Context, each func(*event.Event)) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer cancel()
+	defer s.stopSeed()
 	beside.Go(func() { s.table.Run(ctx) })
 	beside.Go(func() {
 		if err := s.resolver.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			s.log.Error("containers are not looked up any more", "error", err)
 		}
-	})
-	beside.Go(func() {
-		if err := s.table.Seed(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("processes that run already are known only once they do something", "error", err)
-		} else {
-			s.seeded.Store(true)
-		}
-		s.source.Wake()
 	})
 	beside.Go(func() { s.attend(ctx) })
 	return s.read(ctx, each)
@@ -267,10 +292,11 @@ func (s *Sensor) tell(r *raw.Event, i int, e *event.Event, t field.EventType, th
 	s.lag.Store(time.Now().UnixNano() - r.Time)
 }
 
-// meet has the users of a mount namespace read when the first program starts in it: whoever causes an alert there may be
-// gone, and its root directory with it, by the time that the names are asked for.
+// meet has the users of a mount namespace read when the first program starts in it, and when a container does, as numbers of
+// namespaces are used again: whoever causes an alert there may be gone, and its root directory with it, by the time that
+// the names are asked for.
 func (s *Sensor) meet(t *raw.Task) {
-	if _, known := s.met[t.MountNS]; known {
+	if _, known := s.met[t.MountNS]; known && (t.VPID != 1 || t.InitPIDNS) {
 		return
 	}
 	if len(s.met) >= maxMet {

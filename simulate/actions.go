@@ -105,9 +105,9 @@ func actionsOnSystemFiles() []*Action {
 
 func actionsOnHome() []*Action {
 	return []*Action{
-		one(Action{Name: "empty-history", Does: "a shell's history is emptied", In: Anywhere,
+		one(Action{Name: "empty-history", Does: "a shell's history is emptied", In: Anywhere, prepare: map[string]string{"/root/.local/share/fish/.keep": ""},
 			Rules: []string{"Delete or rename shell history", "History or log removed"}},
-			program("truncate", "-s0", "/root/.bash_history").does("truncate", "/root/.bash_history")),
+			program("truncate", "-s0", "/root/.local/share/fish/fish_history").does("truncate", "/root/.local/share/fish/fish_history")),
 		one(Action{Name: "delete-history", Does: "a shell's history is deleted", In: Anywhere, prepare: map[string]string{"/root/.ash_history": "ls\n"},
 			Rules: []string{"Delete or rename shell history", "History or log removed"}},
 			program("rm", "/root/.ash_history").does("unlink", "/root/.ash_history")),

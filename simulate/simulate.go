@@ -146,11 +146,10 @@ type Options struct {
 	Done     func(Result)             // told of each result once, from one goroutine; may be nil
 }
 
-// How often findings are asked for, and how long an action waits for the finding of one before it that may be the same
-// finding: the hub shows of a finding what happened last.
+// How often findings are asked for, and how long the next action waits for those of the one before.
 const (
-	poll     = 200 * time.Millisecond
-	patience = 2 * time.Second
+	poll     = 100 * time.Millisecond
+	patience = time.Second
 )
 
 // Run does the actions one after the other, and waits for their findings. The error says why nothing could be done, or
@@ -181,9 +180,6 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 			return results[:i], ctx.Err()
 		}
 		r := &results[i]
-		if err := w.yield(ctx, r); err != nil {
-			return results[:i], err
-		}
 		if o.Doing != nil {
 			o.Doing(r.Action, r.Place)
 		}
@@ -192,7 +188,8 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 		if r.Err != nil || o.Findings == nil {
 			w.tell(i)
 		}
-		if err := w.look(ctx); err != nil {
+		// The hub shows of a finding what happened last, so the next action must not hide this one.
+		if err := w.until(ctx, patience, func() bool { return w.told[i] }); err != nil {
 			return results, err
 		}
 	}
@@ -260,16 +257,6 @@ func (r *Result) caused(f *Finding) bool {
 		return false
 	}
 	return f.Command == "" || slices.ContainsFunc(r.Action.Commands(), func(c string) bool { return strings.HasPrefix(f.Command, c) })
-}
-
-// yield waits for findings of the actions before r that share a rule with it.
-func (w *watch) yield(ctx context.Context, r *Result) error {
-	shared := func() bool {
-		return slices.ContainsFunc(w.open(), func(i int) bool {
-			return slices.ContainsFunc(w.results[i].Rules, func(name string) bool { return slices.Contains(r.Rules, name) })
-		})
-	}
-	return w.until(ctx, patience, func() bool { return !shared() })
 }
 
 func (w *watch) wait(ctx context.Context) error {

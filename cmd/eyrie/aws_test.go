@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -80,4 +81,40 @@ func TestAWS(t *testing.T) {
 	wants(out, "4 messages in the quarantine and the dead letters are lost", "us-east-1  deleted log group /eyrie/falco", "eu-central-1  deleted bucket eyrie-111122223333-eu-central-1")
 	out, _ = eyrie(1, "", "status")
 	wants(out, "us-east-1     none")
+}
+
+// TestAWSDocument: docs/aws.md uses commands and flags that there are.
+func TestAWSDocument(t *testing.T) {
+	text, err := os.ReadFile("../../docs/aws.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	help := map[string]string{}
+	flags := regexp.MustCompile(`--[a-z][a-z-]+`)
+	found := 0
+	for line := range strings.Lines(string(text)) {
+		_, after, ok := strings.Cut(line, "eyrie aws ")
+		if !ok {
+			continue
+		}
+		command, rest, _ := strings.Cut(strings.TrimRight(after, "`\n"), " ")
+		command = strings.TrimRight(command, "`.,)|")
+		if help[command] == "" {
+			var out, errOut bytes.Buffer
+			if status := run([]string{"aws", command, "--help"}, strings.NewReader(""), &out, &errOut); status != 0 {
+				t.Errorf("there is no eyrie aws %s: %s", command, &errOut)
+			}
+			help[command] = out.String()
+		}
+		rest, _, _ = strings.Cut(rest, "|")
+		for _, flag := range flags.FindAllString(rest, -1) {
+			found++
+			if !strings.Contains(help[command], flag+"=") && !strings.Contains(help[command], flag+" ") {
+				t.Errorf("eyrie aws %s has no flag %s", command, flag)
+			}
+		}
+	}
+	if found < 10 || len(help) < 6 {
+		t.Errorf("found %d flags of %d commands", found, len(help))
+	}
 }

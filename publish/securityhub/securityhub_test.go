@@ -74,7 +74,10 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: retry %v, invalid %v: %v", c.code, retry, errors.Is(err, publish.ErrInvalid), err)
 		}
 	}
-	e := endpoint(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	e := endpoint(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then is the end of the connection noticed
+		<-r.Context().Done()
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if _, retry, err := e.Import(ctx, nil); retry || !errors.Is(err, context.DeadlineExceeded) {

@@ -113,7 +113,7 @@ func makeTuple(f *Filler, p *param) {
 	case tupleAccept:
 		arg = raw.RetArg
 		fallthrough
-	case tupleReceive:
+	case tupleReceive, tupleSend:
 		if f.r.Ret < 0 {
 			return
 		}

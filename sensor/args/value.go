@@ -82,7 +82,6 @@ func u8(reg int8) param    { return param{make: makeUint, reg: reg, bits: 8} }
 func hex64(reg int8) param { return param{make: makeUint, reg: reg, bits: 64, form: hex} }
 func hex32(reg int8) param { return param{make: makeUint, reg: reg, bits: 32, form: hex} }
 func i32(reg int8) param   { return param{make: makeInt, reg: reg, bits: 32} }
-func i64(reg int8) param   { return param{make: makeInt, reg: reg, bits: 64} }
 func of(bits uint8, v uint64) param {
 	return param{make: makeConst, bits: bits, from: func(uint64) uint64 { return v }}
 }

@@ -8,8 +8,8 @@
 
 enum {
 	ANY = 63, // the bit of struct gate's masks that stands for any path and process
-	CLASSES = 6, // of a call, as sensor/filter.Class
-	CLASS_ANY = 0, CLASS_READ, CLASS_WRITE, CLASS_CREATE, CLASS_INET, CLASS_DATAGRAM,
+	CLASSES = 7, // of a call, as sensor/filter.Class
+	CLASS_ANY = 0, CLASS_READ, CLASS_WRITE, CLASS_CREATE, CLASS_INET, CLASS_DATAGRAM, CLASS_EXEC,
 	NO_PATH = 0xff,
 	KEY_SIZE = 256, // of a path that is looked at; longer ones pass
 	TAIL_SIZE = 32, // of its end that suffixes are compared with
@@ -23,7 +23,7 @@ enum gate_kind { GATE_PLAIN, GATE_OPEN, GATE_OPENAT2, GATE_SOCKET };
 struct gate {
 	u64 wanted[2][CLASSES]; // [call failed][class]
 	u8 kind;
-	u8 flags_arg; // of GATE_OPEN
+	u8 flags_arg; // of GATE_OPEN; the mode is the next
 	u8 paths[2]; // arguments, or NO_PATH
 	u8 pad[4];
 };
@@ -42,6 +42,8 @@ struct kinds {
 	u64 prefixes, tops, suffixes, contained; // sets that have such texts; tops: paths right below the root
 	u64 processes;
 	struct needle needles[NEEDLES]; // the first bytes of texts that are contained
+	u64 heads[2][256]; // by the first four and the first eight bytes behind the root, as head() hashes them: sets with
+			   // texts in the trie that may fit, longer than that; a set with shorter ones is in all
 	u64 tails[256]; // by the last two bytes of a path, as tail() hashes them: sets with suffixes that may fit
 };
 volatile struct kinds sets;
@@ -121,6 +123,38 @@ GLOBAL int scan(u64 n)
 	return 1;
 }
 
+// zeroes marks the bytes that are zero (and, seldom, one behind such a byte).
+INLINE u64 zeroes(u64 v) { return (v - 0x0101010101010101ull) & ~v & 0x8080808080808080ull; }
+
+// suspicious says whether a path of n bytes may not be in normal form: a name in it is empty or begins with a dot. It
+// looks at eight bytes at a time, where scan looks at each.
+INLINE bool suspicious(struct path_scratch *s, u32 n)
+{
+	const u64 slashes = 0x2f2f2f2f2f2f2f2full, dots = 0x2e2e2e2e2e2e2e2eull;
+	u8 *text = s->key.text;
+	if (text[0] != '/' || text[(n - 1) & (KEY_SIZE - 1)] == '/')
+		return 1;
+	for (u32 i = 0; i < KEY_SIZE - 16; i += 8) {
+		if (i >= n)
+			return 0;
+		u64 here = *(u64 *)(text + i), next = *(u64 *)(text + i + 1);
+		if (zeroes(here ^ slashes) & (zeroes(next ^ slashes) | zeroes(next ^ dots)))
+			return 1;
+	}
+	return 1;
+}
+
+// head hashes the first bytes behind the root; what is behind the path does no harm.
+INLINE u32 head(u64 bytes) { return bytes * 0x9e3779b97f4a7c15ull >> 56; }
+
+INLINE u64 head_sets(struct path_scratch *s)
+{
+	u64 bytes = (u64)s->key.text[1] | (u64)s->key.text[2] << 8 | (u64)s->key.text[3] << 16 | (u64)s->key.text[4] << 24;
+	u64 four = sets.heads[0][head(bytes) & 255];
+	bytes |= (u64)s->key.text[5] << 32 | (u64)s->key.text[6] << 40 | (u64)s->key.text[7] << 48 | (u64)s->key.text[8] << 56;
+	return four | sets.heads[1][head(bytes) & 255];
+}
+
 // tail hashes the last two bytes of a path.
 INLINE u32 tail(struct path_scratch *s, u32 n)
 {
@@ -179,11 +213,12 @@ GLOBAL int match_path(u64 pointer, u64 wanted)
 	if (length <= 1 || length > KEY_SIZE - 8)
 		return 1;
 	u32 n = (u32)length - 1;
-	if (!scan(n))
+	s->slash = 1;
+	if ((wanted & sets.tops || suspicious(s, n)) && !scan(n))
 		return 1;
 	if (s->slash == 0 && wanted & sets.tops)
 		return 1;
-	if (wanted & sets.prefixes) {
+	if (wanted & sets.prefixes & head_sets(s)) {
 		s->key.bits = (n + 1) * 8; // with the NUL, by which an exact text ends
 		u64 *found = map_lookup(&prefixes, &s->key);
 		if (found && *found & wanted)
@@ -243,14 +278,16 @@ INLINE u32 classes_of(struct gate *g, u64 *regs)
 		u32 flags = regs[g->flags_arg & 3], mode = flags & 3; // fcntl.h: 0 O_RDONLY, 1 O_WRONLY, 2 O_RDWR, 3 neither
 		u32 classes = mode == 1 ? 1 << CLASS_WRITE : mode == 0 ? 1 << CLASS_READ : 1 << CLASS_READ | 1 << CLASS_WRITE;
 		if (flags & (0100 | 020000000 | 0200000 | 040000)) // O_CREAT, __O_TMPFILE, O_DIRECTORY of x86 and of arm64
-			classes |= 1 << CLASS_CREATE;
+			classes |= 1 << CLASS_CREATE | (regs[(g->flags_arg + 1) & 3] & 0111 ? 1 << CLASS_EXEC : 0);
 		return classes;
 	}
 	if (g->kind != GATE_SOCKET)
 		return ~0u;
 	struct file *file = file_of(regs[0]);
-	if (!file || (get(get(file, f_inode), i_mode) & S_IFMT) != S_IFSOCK)
+	if (!file)
 		return ~0u;
+	if ((get(get(file, f_inode), i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
 	struct socket *socket = get(file, private_data);
 	struct sock *sk = get(socket, sk);
 	u16 family = get(sk, __sk_common.skc_family);

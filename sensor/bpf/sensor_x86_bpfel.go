@@ -55,7 +55,7 @@ type SensorFileinfo struct {
 
 type SensorGate struct {
 	_        structs.HostLayout
-	Wanted   [2][6]uint64
+	Wanted   [2][7]uint64
 	Kind     uint8
 	FlagsArg uint8
 	Paths    [2]uint8
@@ -80,6 +80,7 @@ type SensorKinds struct {
 		Mask uint32
 		Sets uint64
 	}
+	Heads [2][256]uint64
 	Tails [256]uint64
 }
 

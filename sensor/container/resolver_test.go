@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/eyrie-sec/eyrie/rule/event"
 )
 
 // run starts a Resolver and stops it with the test.
@@ -221,5 +223,15 @@ func BenchmarkOf(b *testing.B) {
 		if r.Of(path).Container().IsHost() {
 			b.Fatal("host")
 		}
+	}
+}
+
+func BenchmarkFill(b *testing.B) {
+	var e event.Event
+	c := newContainer(ID{Full: idA}, &Info{Type: TypeDocker, Name: "n", Image: "shop/api:3", Labels: []string{"a=b"}})
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Reset(1)
+		c.Fill(&e)
 	}
 }

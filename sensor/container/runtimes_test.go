@@ -199,7 +199,9 @@ func TestHostile(t *testing.T) {
 		{"docker speaks of another", TypeDocker, serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"Id":"` + idB + `","Name":"/x"}`))
 		})},
-		{"docker redirects", TypeDocker, serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound) })},
+		{"docker redirects", TypeDocker, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		})},
 		{"docker has trouble", TypeDocker, serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })},
 		{"cri never answers", TypeCRIO, serve(t, func(http.ResponseWriter, *http.Request) { <-block })},
 		{"cri is no HTTP/2", TypeCRIO, raw(t, "HTTP/1.1 400 Bad Request\r\n\r\n")},

@@ -55,17 +55,13 @@ func (t *Table) fork(r *raw.Event, p *procs.Proc) {
 		return
 	}
 	s := own(q)
-	files := r.Regs[0]&unix.CLONE_FILES != 0
-	if s == nil {
-		if !files {
-			return
-		}
-		s = t.writable(q)
-	}
 	switch {
-	case files:
+	case r.Regs[0]&unix.CLONE_FILES != 0:
+		s = t.writable(q) // not to be shared with children of earlier forks
 		s.shared = true
 		s.refs++
+	case s == nil:
+		return
 	case s.shared:
 		s.refs++ // of which copied takes one away
 		s = t.copied(s, true)

@@ -23,10 +23,12 @@ type world struct {
 	now   int64
 	pid   int32
 	ctr   string
+
+	parent int32 // of the next fork
 }
 
 func newWorld(t *testing.T, cfg Config) *world {
-	w := &world{t: t, procs: procs.New(procs.Config{}), pid: 7, ctr: "host"}
+	w := &world{t: t, procs: procs.New(procs.Config{}), pid: 7, ctr: "host", parent: 7}
 	w.table = New(w.procs, cfg)
 	w.table.setLocals([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/8"), netip.MustParsePrefix("192.0.2.2/24")})
 	w.e.Resolve = func(e *event.Event, id field.ID) {
@@ -53,7 +55,7 @@ func (w *world) event(kind raw.Kind, call string, ret int64, regs []uint64, part
 	}
 	r.Parts = append(r.Parts, raw.Part{Kind: raw.Cwd, Arg: raw.NoArg, Data: []byte("/tmp/tp")})
 	if kind == raw.Fork {
-		r.OtherPID, r.OtherTID = 7, 7
+		r.OtherPID, r.OtherTID = w.parent, w.parent
 	}
 	p := w.procs.Apply(r)
 	w.e.Reset(0)
@@ -247,7 +249,7 @@ func TestUnix(t *testing.T) {
 	p := socketPart(0, 0, unix.AF_UNIX, unix.SOCK_STREAM, "", "")
 	p.Sock.Self, p.Sock.Peer = 0xffff888812345678, 0xffff888800000001
 	w.call("connect", 0, []uint64{4}, sockaddr(1, "\x00abstract"), p)
-	w.want("fd.name=ffff888812345678->ffff888800000001_abstract fd.connected=1")
+	w.want("fd.name=ffff888812345678->ffff888800000001_abstract fd.connected=1 fd.cproto= fd.sproto=~")
 }
 
 func TestDescriptorsWithoutNames(t *testing.T) {

@@ -92,6 +92,9 @@ func (t *Table) known(e *event.Event, f *FD) {
 		e.SetText(field.FDSockfamily, "ip")
 	case Unix:
 		e.SetText(field.FDSockfamily, "unix")
+		if f.Connected {
+			e.SetText(field.FDCproto, "")
+		}
 	}
 	e.SetText(field.FDL4proto, protos[f.Proto])
 	e.SetBool(field.FDConnected, f.Connected)
@@ -140,18 +143,18 @@ func connection(e *event.Event, f *FD) {
 // portText is a port as Falco shows it where it does not look up services, which is its default.
 func portText(port uint16) string { return strconv.Itoa(int(port)) }
 
-// isServer is Falco's fd.is_server: whether the server's address is one of this machine, whoever asks. For IPv4 in a
-// container it is whether it is the container's.
+// isServer is Falco's fd.is_server: whether the server's address is one of this machine, whoever asks. In a container it
+// is whether it is the container's.
 func (t *Table) isServer(e *event.Event, f *FD) bool {
-	switch {
-	case f.Bound:
+	if f.Bound {
 		return true
-	case !f.Tuple:
-		return f.Kind == IPv6 // the unspecified IPv6 address is one of this machine
 	}
-	if id, ok := e.Text(field.ContainerID); ok && id != "host" && f.Server.Addr().Is4() {
+	if id, ok := e.Text(field.ContainerID); ok && id != "host" {
 		ip, _ := e.Text(field.ContainerIP)
-		return ip == f.Server.Addr().String()
+		return f.Tuple && ip == f.Server.Addr().String()
+	}
+	if !f.Tuple {
+		return f.Kind == IPv6 // the unspecified IPv6 address is one of this machine
 	}
 	return t.isLocal(f.Server.Addr())
 }

@@ -57,6 +57,7 @@ const (
 	Create   // an open that may make a file
 	Inet     // on a socket of IPv4 or IPv6
 	Datagram // on such a socket that is not TCP
+	Exec     // an open that may make a file which can be executed
 	Classes  = iota
 )
 
@@ -206,8 +207,10 @@ func (r reader) plain(name, op string, values []string) (need, bool) {
 		n.class = Read
 	case name == "evt.is_open_write" && isTrue && r.opens():
 		n.class = Write
-	case (name == "evt.is_open_create" || name == "evt.is_open_exec") && isTrue && r.opens():
+	case name == "evt.is_open_create" && isTrue && r.opens():
 		n.class = Create
+	case name == "evt.is_open_exec" && isTrue && r.opens():
+		n.class = Exec
 	case name == "fd.typechar" && oneOf && only(values, "4", "6") && OnSocket(r.t):
 		n.class = Inet
 	case name == "fd.type" && oneOf && only(values, "ipv4", "ipv6") && OnSocket(r.t):

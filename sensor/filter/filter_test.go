@@ -87,13 +87,14 @@ func makeEvent(draw func(n int) int, types []string, paths, names []string) made
 	}
 	if strings.HasPrefix(name, "open") {
 		read, write, create := draw(2) == 0, draw(2) == 0, draw(2) == 0
-		for class, is := range map[Class]bool{Read: read, Write: write, Create: create} {
+		executable := create && draw(2) == 0
+		for class, is := range map[Class]bool{Read: read, Write: write, Create: create, Exec: executable} {
 			if is {
 				m.call.Classes = append(m.call.Classes, class)
 			}
 		}
 		fmt.Fprintf(&b, " evt.is_open_read=%v evt.is_open_write=%v evt.is_open_create=%v evt.is_open_exec=%v evt.arg.flags=%q",
-			read, write, create && !m.call.Failed, create && !m.call.Failed && draw(2) == 0, "O_CREAT|O_TRUNC")
+			read, write, create && !m.call.Failed, executable, "O_CREAT|O_TRUNC")
 	}
 	if OnSocket(typ) {
 		switch draw(3) {

@@ -72,11 +72,12 @@ var pathArguments = map[string][]int{
 	"creat": {0}, "mknod": {0}, "mknodat": {1},
 }
 
-// OnSocket says whether the first argument of the type's system call is a socket, by which the kernel can filter.
+// OnSocket says whether the first argument of the type's system call is a descriptor by which the kernel can filter: a
+// socket, or not.
 func OnSocket(t field.EventType) bool {
 	switch t.String() {
 	case "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg", "send", "recvfrom", "recvmsg",
-		"recvmmsg", "recv", "shutdown":
+		"recvmmsg", "recv", "shutdown", "dup", "dup2", "dup3":
 		return true
 	}
 	return false

@@ -200,7 +200,7 @@ shutdown fd
 getsockname fd addr-out
 getpeername fd addr-out
 setsockopt fd - - write
-getsockopt fd - - value-out
+getsockopt fd - - value-out out:4
 send fd write
 sendto fd write - - addr
 sendmsg fd sendmsg

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -36,6 +37,11 @@ const gateRules = `
   condition: opened and evt.is_open_write=true and (fd.name contains /.hid or fd.name contains xyz or fd.directory=/)
   output: o
   priority: INFO
+- rule: executable
+  desc: d
+  condition: opened and evt.is_open_exec=true and fd.name startswith /nowhere/made
+  output: o
+  priority: INFO
 - rule: by name
   desc: d
   condition: opened and evt.is_open_write=true and evt.failed=true and proc.name=eyrie-nobody
@@ -58,16 +64,21 @@ type try struct {
 	call  string
 	flags int
 	paths []string
+	mode  uint32
 }
 
 func (x try) classes() []filter.Class {
 	if x.call != "openat" {
 		return []filter.Class{}
 	}
+	classes := []filter.Class{filter.Read}
 	if x.flags&unix.O_ACCMODE == unix.O_WRONLY {
-		return []filter.Class{filter.Write}
+		classes[0] = filter.Write
 	}
-	return []filter.Class{filter.Read}
+	if x.mode&0o111 != 0 && x.flags&unix.O_CREAT != 0 {
+		classes = append(classes, filter.Exec)
+	}
+	return classes
 }
 
 func tries() (out []try) {
@@ -77,37 +88,35 @@ func tries() (out []try) {
 		"/none/axyzb", "/none/xyz", "/none/xy", "/xyz", "/none/xy/z", "/x", "/nox/.hid", "/" + strings.Repeat("l", 100) + "/" + strings.Repeat("m", 120) + "/xyz",
 		"/none/" + strings.Repeat("n/", 60) + "z",
 	} {
-		out = append(out, try{"openat", unix.O_RDONLY, []string{p}}, try{"openat", unix.O_WRONLY, []string{p}})
+		out = append(out, try{"openat", unix.O_RDONLY, []string{p}, 0}, try{"openat", unix.O_WRONLY, []string{p}, 0})
 	}
 	for _, p := range []string{"/no/kernel/x", "/no/kernel", "/no/other"} {
-		out = append(out, try{"unlinkat", 0, []string{p}})
+		out = append(out, try{"unlinkat", 0, []string{p}, 0})
 	}
-	out = append(out, try{"renameat2", 0, []string{"/no/target", "/no/x"}}, try{"renameat2", 0, []string{"/no/x", "/no/target1"}}, try{"renameat2", 0, []string{"/no/x", "/no/y"}})
-	return out
+	out = append(out, try{"renameat2", 0, []string{"/no/target", "/no/x"}, 0}, try{"renameat2", 0, []string{"/no/x", "/no/target1"}, 0}, try{"renameat2", 0, []string{"/no/x", "/no/y"}, 0})
+	return append(out, try{"openat", unix.O_CREAT, []string{"/nowhere/made/x"}, 0o755}, try{"openat", unix.O_CREAT, []string{"/nowhere/made/y"}, 0o644})
 }
 
 // notNormal are spellings that always pass: what they name depends on more than their text.
 var notNormal = []string{"none/x", "/none//x", "/none/./x", "/none/../x", "/none/x/", "/none/..", "/none/.", ".", "//none", "/" + strings.Repeat("p", 300)}
 
-func init() {
-	actions["tries"] = func() error {
-		all := tries()
-		for _, p := range notNormal {
-			all = append(all, try{"openat", unix.O_RDONLY, []string{p}})
-		}
-		for i, x := range all {
-			// The permission bits of a call that does not create carry its number; others have it in the descriptor.
-			switch x.call {
-			case "openat":
-				_, _ = unix.Openat(unix.AT_FDCWD, x.paths[0], x.flags|unix.O_DIRECTORY, uint32(i))
-			case "unlinkat":
-				_ = unix.Unlinkat(unix.AT_FDCWD, x.paths[0], 0)
-			case "renameat2":
-				_ = unix.Renameat2(unix.AT_FDCWD, x.paths[0], unix.AT_FDCWD, x.paths[1], 0)
-			}
-		}
-		return nil
+// makeTries is the action that makes all of them.
+func makeTries() error {
+	all := tries()
+	for _, p := range notNormal {
+		all = append(all, try{"openat", unix.O_RDONLY, []string{p}, 0})
 	}
+	for _, x := range all {
+		switch x.call {
+		case "openat":
+			_, _ = unix.Openat(unix.AT_FDCWD, x.paths[0], x.flags, x.mode)
+		case "unlinkat":
+			_ = unix.Unlinkat(unix.AT_FDCWD, x.paths[0], 0)
+		case "renameat2":
+			_ = unix.Renameat2(unix.AT_FDCWD, x.paths[0], unix.AT_FDCWD, x.paths[1], 0)
+		}
+	}
+	return nil
 }
 
 func loadRules(t *testing.T, text string) []*rule.Rule {
@@ -154,10 +163,9 @@ func TestGatesAnswerAsTheReference(t *testing.T) {
 		typ, _ := field.EventByName(x.call)
 		text := x.call + " " + strings.Join(x.paths, " ")
 		if x.call == "openat" {
-			text += " " + strconv.Itoa(x.flags)
+			text += " " + strconv.Itoa(x.flags&unix.O_ACCMODE)
 		}
-		// O_DIRECTORY makes the kernel take any open for one that may create.
-		want := f.Passes(typ, filter.Call{Failed: true, Classes: append(x.classes(), filter.Create), Paths: x.paths, Process: "kernel.test"})
+		want := f.Passes(typ, filter.Call{Failed: true, Classes: x.classes(), Paths: x.paths, Process: "kernel.test"})
 		if len(x.paths[0]) > 247 {
 			continue
 		}
@@ -181,6 +189,68 @@ func TestGatesAnswerAsTheReference(t *testing.T) {
 	}
 	if stats, err := s.Stats(); err != nil || stats.Filtered < uint64(filtered) {
 		t.Errorf("stats %+v, %v; at least %d calls were filtered", stats, err, filtered)
+	}
+}
+
+const socketRules = `
+- rule: internet
+  desc: d
+  condition: evt.type in (connect, dup3) and fd.typechar in (4, 6)
+  output: o
+  priority: INFO
+- rule: datagrams
+  desc: d
+  condition: evt.type in (listen) and fd.l4proto != tcp and fd.typechar=4
+  output: o
+  priority: INFO
+`
+
+// socketCalls is the action that makes the same calls on sockets of several kinds and on a file.
+func socketCalls() error {
+	file, err := unix.Open("/dev/null", unix.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	fds := []int{file}
+	for _, kind := range [][2]int{{unix.AF_UNIX, unix.SOCK_STREAM}, {unix.AF_INET, unix.SOCK_STREAM}, {unix.AF_INET6, unix.SOCK_DGRAM}, {unix.AF_INET, unix.SOCK_DGRAM}} {
+		fd, err := unix.Socket(kind[0], kind[1], 0)
+		if err != nil && err != unix.EAFNOSUPPORT {
+			return err
+		}
+		fds = append(fds, fd)
+	}
+	for _, fd := range fds {
+		_ = unix.Connect(fd, &unix.SockaddrUnix{Name: "/no/such/socket"})
+		_ = unix.Listen(fd, 1)
+		_ = unix.Dup3(fd, 100, 0)
+	}
+	return nil
+}
+
+func TestSocketsByFamily(t *testing.T) {
+	s := open(t, Config{Filter: filter.FromRules(loadRules(t, socketRules))})
+	got := map[string]int{}
+	for _, e := range act(t, s, "socket calls") {
+		if e.Kind != raw.Syscall {
+			continue
+		}
+		if p := e.Part(raw.Socket, 0); p != nil {
+			got[fmt.Sprint(raw.Name(e.Nr), " ", p.Sock.Family, " ", p.Sock.Type)]++
+		} else {
+			got[raw.Name(e.Nr)+" on no socket"]++
+		}
+	}
+	want := map[string]int{
+		"connect 2 1": 1, "connect 2 2": 1, "connect 10 2": 1, "dup3 2 1": 1, "dup3 2 2": 1, "dup3 10 2": 1, "listen 2 2": 1, "listen 10 2": 1,
+	}
+	if fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM, 0); err != nil {
+		maps.DeleteFunc(want, func(k string, _ int) bool { return strings.Contains(k, " 10 ") })
+		maps.DeleteFunc(got, func(k string, _ int) bool { return strings.HasSuffix(k, "on no socket") }) // a descriptor of -1 passes
+	} else {
+		unix.Close(fd)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("told %v, want %v", got, want)
 	}
 }
 

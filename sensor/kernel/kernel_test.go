@@ -121,7 +121,12 @@ func must(_ any, err error) error { return err }
 
 // actions are what children do. They run in an empty directory.
 var actions = map[string]func() error{
-	"nothing": func() error { return nil },
+	"nothing":             func() error { return nil },
+	"tries":               makeTries,
+	"socket calls":        socketCalls,
+	"few capabilities":    loadWithFew,
+	"without CAP_BPF":     loadWithout("CAP_BPF", unix.CAP_PERFMON),
+	"without CAP_PERFMON": loadWithout("CAP_PERFMON", unix.CAP_BPF),
 	"files": func() error {
 		fd, err := unix.Openat(unix.AT_FDCWD, "made", unix.O_CREAT|unix.O_WRONLY, 0o640)
 		if err != nil {

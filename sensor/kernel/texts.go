@@ -36,12 +36,10 @@ func newTexts(sets []filter.Set) *texts {
 
 func (t *texts) paths(p *filter.PathSet, bit uint64) {
 	for _, s := range p.Exact {
-		t.kinds.Prefixes |= bit
-		t.prefixes[cut(s+"\x00", prefixSize)] |= bit
+		t.prefix(s+"\x00", bit)
 	}
 	for _, s := range p.Prefixes {
-		t.kinds.Prefixes |= bit
-		t.prefixes[cut(s, prefixSize)] |= bit
+		t.prefix(s, bit)
 	}
 	for _, s := range p.Suffixes {
 		t.kinds.Suffixes |= bit
@@ -57,6 +55,31 @@ func (t *texts) paths(p *filter.PathSet, bit uint64) {
 	if p.Top {
 		t.kinds.Tops |= bit
 	}
+}
+
+// prefix adds what a path begins with, and notes its first bytes.
+func (t *texts) prefix(s string, bit uint64) {
+	t.kinds.Prefixes |= bit
+	t.prefixes[cut(s, prefixSize)] |= bit
+	switch {
+	case len(s) >= 9:
+		t.kinds.Heads[1][head(s[1:9])] |= bit
+	case len(s) >= 5:
+		t.kinds.Heads[0][head(s[1:5])] |= bit
+	default:
+		for i := range t.kinds.Heads[0] {
+			t.kinds.Heads[0][i] |= bit
+		}
+	}
+}
+
+// head hashes four or eight bytes; sensor/bpf/gate.h has the same.
+func head(s string) uint8 {
+	var n uint64
+	for i := range len(s) {
+		n |= uint64(s[i]) << (8 * i)
+	}
+	return uint8(n * 0x9e3779b97f4a7c15 >> 56)
 }
 
 // tail notes the last two bytes that a path with the suffix may have.

@@ -49,6 +49,7 @@ type Table struct {
 	chain      []*procs.Proc // ancestors of now
 	chained    bool
 	caps       map[uint64]string
+	mountNS    [3]uint32           // what places answers
 	room       [listCount][]string // of lists handed to the event
 }
 

@@ -220,6 +220,17 @@ func TestUsersOfANamespaceThatCannotBeRead(t *testing.T) {
 	k.EUID = 0
 	w.event(raw.Syscall, k)
 	w.want("user.name=root user.shell=/bin/sh")
+	k.MountNS, k.EUID = 5, 1000
+	w.event(raw.Syscall, k)
+	w.want("user.name=app user.shell=/bin/false")
+
+	w.exec(task(10, 1, "x"), raw.FileInfo{}, "x")
+	k = task(11, 10, "y")
+	k.MountNS, k.EUID = 9, 65534
+	w.exec(k, raw.FileInfo{}, "y") // in the control groups of its parent
+	w.want("user.name=nobody")
+	w.event(raw.Exec, k, raw.Part{Kind: raw.Cgroup, Arg: raw.NoArg, Data: []byte("/container")})
+	w.want("user.name=<NA>")
 }
 
 func TestCapabilities(t *testing.T) {

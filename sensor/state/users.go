@@ -1,6 +1,8 @@
 package state
 
 import (
+	"slices"
+
 	"github.com/eyrie-sec/eyrie/rule/event"
 	"github.com/eyrie-sec/eyrie/rule/field"
 )
@@ -58,6 +60,16 @@ func (t *Table) groupName(gid uint32) string {
 	return Unknown
 }
 
-// places is the mount namespaces where names are looked for: that of the thread, and that in which the process began, as
-// one that was just made has the same files but cannot be looked into once the process has ended.
-func (t *Table) places() [2]uint32 { return [2]uint32{t.now.Task.MountNS, t.now.MountNS} }
+// places is the mount namespaces where names are looked for: that in which the process was forked or began its program,
+// that of the thread, and that of the parent if it is in the same control groups, so in no other container. One that the
+// process has made has the same files until it mounts others, and cannot be looked into once the process has ended.
+func (t *Table) places() []uint32 {
+	list := append(t.mountNS[:0], t.now.MountNS)
+	if ns := t.now.Task.MountNS; ns != list[0] {
+		list = append(list, ns)
+	}
+	if p := t.Parent(); p != nil && p.MountNS != 0 && p.Cgroups == t.now.Cgroups && !slices.Contains(list, p.MountNS) {
+		list = append(list, p.MountNS)
+	}
+	return list
+}

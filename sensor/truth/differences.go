@@ -11,12 +11,15 @@ type Difference struct {
 	Types    string // event types, likewise; "" for all
 	Programs string // of the recordings, likewise; "" for all
 	Env      string // "" for all
-	Falco    string // glob of Falco's value; "" for any
-	Ours     string // glob of ours; "" for any
+	Falco    string // glob of Falco's value, or Empty or Missing; "" for any
+	Ours     string // the same of ours
 
 	What string // what each reports
 	Why  string
 }
+
+// Empty stands for a value without any text in a Difference.
+const Empty = "(empty)"
 
 // reason finds why a difference is on purpose.
 func reason(d *Diff, env string) string {
@@ -47,8 +50,11 @@ func anyOf(patterns, s string) bool {
 
 // like is path.Match without a meaning for slashes and brackets.
 func like(pattern, s string) bool {
-	if pattern == "" {
+	switch pattern {
+	case "":
 		return true
+	case Empty:
+		return s == ""
 	}
 	clean := strings.NewReplacer("/", "\x01", "[", "\x02", "]", "\x03", "\\", "\x04", "?", "\x05")
 	ok, err := path.Match(clean.Replace(pattern), clean.Replace(s))

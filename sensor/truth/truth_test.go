@@ -64,11 +64,11 @@ func TestDifferences(t *testing.T) {
 
 // TestTruth runs the recorded programs under the sensor and compares what it reports with what Falco did.
 //
-// EYRIE_TRUTH_PROGRAMS names programs to run (globs, parted by blanks), EYRIE_TRUTH_REPORT a file to write every
+// EYRIE_TEST_TRUTH=1 switches it on. EYRIE_TRUTH_PROGRAMS names programs to run (globs, parted by blanks), EYRIE_TRUTH_REPORT a file to write every
 // difference to, EYRIE_TRUTH_KEEP=1 keeps the built programs for the next run.
 func TestTruth(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
+	if os.Getenv("EYRIE_TEST_TRUTH") == "" {
+		t.Skip("takes three minutes and writes to /opt/tp and /tmp/tp: set EYRIE_TEST_TRUTH=1")
 	}
 	shared := testshared.Path(t, "falco/truth")
 	l := newLab(t, shared)
@@ -159,7 +159,7 @@ func (w *watcher) stop() []seen {
 }
 
 // floors is the least share of equal fields, in percent, by environment. Raise them, never lower them.
-var floors = map[string]float64{"host": 99.5, "runc": 99.5, "docker": 99.5}
+var floors = map[string]float64{"host": 99.9, "runc": 99.9, "docker": 99.8}
 
 func check(t *testing.T, l *lab, env string, spans []span, got []seen) {
 	deterministic, err := ReadFields(filepath.Join(l.shared, "fields.tsv"))
@@ -194,7 +194,8 @@ func check(t *testing.T, l *lab, env string, spans []span, got []seen) {
 		}
 	}
 	if share := 100 * float64(matched) / float64(max(total, 1)); share < floors[env] || total == 0 {
-		t.Errorf("%s: %.2f %% of %d fields are equal, want %.2f %%", env, share, total, floors[env])
+		t.Errorf("%s: %.2f %% of %d fields are equal, want %.2f %% (where the sensor dropped events, see above, something else kept the machine busy: run it again)",
+			env, share, total, floors[env])
 	}
 }
 

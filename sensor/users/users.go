@@ -68,7 +68,9 @@ type place struct {
 	used    atomic.Int64 // ns since 1970
 	checked atomic.Int64 // ns since 1970; 0: never
 	busy    atomic.Bool
-	tried   atomic.Bool // files have been looked for at least once
+	reading atomic.Pointer[chan struct{}] // closed once the last read has ended
+	tried   atomic.Bool                   // files have been looked for at least once
+	failed  atomic.Int32                  // process through which they were not found; another may have better luck
 }
 
 // New makes Names.
@@ -138,7 +140,7 @@ func ask[V any](n *Names, pid int32, mountNS uint32, find func(*table) (V, bool)
 			p.refresh(pid, 0)
 			return v, true
 		}
-	} else if p.tried.Load() && age < checkSoon {
+	} else if p.tried.Load() && age < checkSoon && p.failed.Load() == pid {
 		var none V
 		return none, false
 	}
@@ -186,10 +188,13 @@ func (n *Names) forgetOldest() {
 // refresh reads the files in a goroutine of its own, because a read in a container may never return, and waits for it
 // as long as it may. There is at most one for each place, and maxReads at all.
 func (p *place) refresh(pid int32, wait time.Duration) {
+	n := p.names
 	if !p.busy.CompareAndSwap(false, true) {
+		if done := p.reading.Load(); done != nil && wait > 0 {
+			n.await(*done, wait) // somebody else asked a moment ago
+		}
 		return
 	}
-	n := p.names
 	select {
 	case n.reading <- struct{}{}:
 	default:
@@ -198,6 +203,7 @@ func (p *place) refresh(pid int32, wait time.Duration) {
 		return
 	}
 	done := make(chan struct{})
+	p.reading.Store(&done)
 	go func() {
 		defer close(done)
 		p.read(pid)
@@ -206,9 +212,12 @@ func (p *place) refresh(pid int32, wait time.Duration) {
 		p.busy.Store(false)
 		<-n.reading
 	}()
-	if wait <= 0 {
-		return
+	if wait > 0 {
+		n.await(done, wait)
 	}
+}
+
+func (n *Names) await(done <-chan struct{}, wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -223,6 +232,7 @@ func (p *place) read(pid int32) {
 	t, changed, err := p.names.load(pid, p.ns, old)
 	switch {
 	case err != nil:
+		p.failed.Store(pid)
 		p.names.failed.Add(1)
 	case changed:
 		p.names.reads.Add(1)

@@ -141,6 +141,15 @@ func TestGoneProcess(t *testing.T) {
 	m.user(43, boxNS+2, 2, "")
 }
 
+// TestAnotherProcess: where one process is gone, the next one of its container is asked at once.
+func TestAnotherProcess(t *testing.T) {
+	m := newMachine(t)
+	m.write("box/etc/passwd", "app:x:2:2::/srv:/bin/sh\n")
+	m.box()
+	m.user(43, boxNS, 2, "")
+	m.user(42, boxNS, 2, "app /srv /bin/sh")
+}
+
 func TestHostileRoot(t *testing.T) {
 	m := newMachine(t)
 	m.write("secret", "stolen:x:2:2::/secret:/x\n")

@@ -86,7 +86,14 @@ func (w *worker) withdraw(ctx context.Context, p *plan) error {
 		return fmt.Errorf("delete the change set of stack %s: %w", p.stack, err)
 	}
 	p.changeSet = ""
-	if p.made {
+	if !p.made {
+		return nil
+	}
+	// Only what never was more than a change set.
+	if st, err := p.r.describe(ctx, p.stackID); err != nil || st.status == types.StackStatusReviewInProgress {
+		if err != nil {
+			return err
+		}
 		if _, err := p.r.cfn.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &p.stackID}); err != nil {
 			return fmt.Errorf("delete stack %s, which has a change set only: %w", p.stack, err)
 		}

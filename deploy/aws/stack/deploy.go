@@ -152,6 +152,9 @@ func (w *worker) execute(ctx context.Context, p *plan) error {
 		return errors.Join(err, w.withdraw(ctx, p))
 	}
 	if _, err := p.r.cfn.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{ChangeSetName: &p.changeSet}); err != nil {
+		if errorCode(err) == "" { // no answer: it may have begun, and nothing of it may be deleted
+			return fmt.Errorf("carry out the change set of stack %s: no answer, so that it may have begun; the same command again finds out: %w", p.stack, err)
+		}
 		return errors.Join(fmt.Errorf("carry out the change set of stack %s: %w", p.stack, err), w.withdraw(ctx, p))
 	}
 	o, err := w.follow(ctx, p.r, p.stackID, since)

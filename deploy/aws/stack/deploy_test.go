@@ -328,6 +328,31 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestNoAnswer: a change set that may or may not have begun is left alone, and found again.
+func TestNoAnswer(t *testing.T) {
+	fake := awsfake.New(t)
+	ctx, stop := context.WithCancel(t.Context())
+	fake.Fault = func(c awsfake.Call) (int, string, string) {
+		if c.Action == "ExecuteChangeSet" {
+			stop() // the request has arrived, the answer will not
+		}
+		return 0, "", ""
+	}
+	o, _ := options(t, fake, frankfurt)
+	wantErr(t, Deploy(ctx, o), "eu-central-1: ", "the same command again")
+	if n := fake.Count(frankfurt, "DeleteStack"); n != 0 {
+		t.Errorf("%d stacks were deleted", n)
+	}
+	fake.Fault = nil
+	o, s := options(t, fake, frankfurt)
+	if err := Deploy(t.Context(), o); err != nil {
+		t.Fatalf("%v\n%s", err, s)
+	}
+	if got := stackStatus(fake, frankfurt)[frankfurt]; got != "CREATE_COMPLETE" {
+		t.Errorf("stack is %s", got)
+	}
+}
+
 // TestInterruptedBefore: nothing is left of what was only shown.
 func TestInterruptedBefore(t *testing.T) {
 	fake := awsfake.New(t)

@@ -25,13 +25,13 @@ type Remove struct {
 
 // condemned is what Destroy would delete in one Region.
 type condemned struct {
-	r            *region
-	stacks       []state // the organisation's, if there is one, first
-	resources    []int   // how many each of stacks has
-	keepsAlerts  bool    // the stack made the log group
-	keepsHub     bool    // the stack enabled Security Hub
-	waiting      int     // messages in the quarantine and in the dead letters
-	params, outs map[string]string
+	r           *region
+	stacks      []state // the organisation's, if there is one, first
+	resources   []int   // how many each of stacks has
+	keepsAlerts bool    // the stack made the log group
+	keepsHub    bool    // the stack enabled Security Hub
+	waiting     int     // messages in the quarantine and in the dead letters
+	params      map[string]string
 }
 
 // Destroy deletes the stacks and the code, after it said what it deletes, what it keeps and what would be lost, and was
@@ -110,7 +110,7 @@ func (w *worker) condemn(ctx context.Context, r *region) (*condemned, error) {
 		}
 	}
 	if own.id != "" {
-		c.params, c.outs = own.params, own.outputs
+		c.params = own.params
 		for _, queue := range []string{"QuarantineUrl", "DeadLettersUrl"} {
 			n, err := r.depth(ctx, own.outputs[queue])
 			if err != nil {

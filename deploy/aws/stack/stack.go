@@ -58,7 +58,7 @@ type Settings struct {
 	SeverityMap         string
 	ArchiveAfter        string // findings quiet for this long are archived: 12h, 30d; 0 never
 	Heartbeat           bool
-	ReopenRule          bool // make the automation rule; not in member accounts of Security Hub
+	ReopenRule          bool   // make the automation rule; not in member accounts of Security Hub
 	AlarmPriority       string // Falco's name, or None
 	Emails              []string
 	LagAlarmSeconds     int

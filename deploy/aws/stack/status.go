@@ -85,8 +85,10 @@ func (w *worker) status(ctx context.Context, r *region, s *RegionStatus, drift b
 	if s.DeadLetters, err = r.depth(ctx, st.outputs["DeadLettersUrl"]); err != nil {
 		return err
 	}
-	if s.LastEvent, err = r.lastEvent(ctx, st.outputs["LogGroup"]); err != nil {
-		return err
+	if group := st.params["LogGroupName"]; group != "" {
+		if s.LastEvent, err = r.lastEvent(ctx, group); err != nil {
+			return err
+		}
 	}
 	if drift {
 		return w.detectDrift(ctx, r, st.id, s)

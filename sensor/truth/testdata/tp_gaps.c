@@ -125,6 +125,52 @@ static void memory(void) {
 	S(SYS_io_uring_register, u, 5, 0, 0);
 }
 
+// mapped connects an IPv6 socket to an IPv4 address, and hands a descriptor to itself.
+static void mapped(void) {
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(45120)};
+	inet_pton(AF_INET, "127.0.0.1", &a.sin_addr);
+	int s = S(SYS_socket, AF_INET, SOCK_STREAM, 0);
+	S(SYS_setsockopt, s, SOL_SOCKET, SO_REUSEADDR, (int[]){1}, 4);
+	S(SYS_bind, s, &a, sizeof a);
+	S(SYS_listen, s, 4);
+	struct sockaddr_in6 b = {.sin6_family = AF_INET6, .sin6_port = htons(45120)};
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &b.sin6_addr);
+	int c = S(SYS_socket, AF_INET6, SOCK_STREAM, 0);
+	S(SYS_connect, c, &b, sizeof b);
+	int p[2];
+	S(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, p);
+	char room[CMSG_SPACE(4)] = {}, byte = 'x';
+	struct iovec v = {&byte, 1};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(4);
+	memcpy(CMSG_DATA(h), &s, 4);
+	S(SYS_sendmsg, p[0], &m, 0);
+	m.msg_controllen = sizeof room;
+	S(SYS_recvmsg, p[1], &m, 0);
+	int got;
+	memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&m)), 4);
+	S(SYS_listen, got, 5);
+}
+
+static void tracing(void) {
+	int p = S(SYS_fork);
+	if (!p) {
+		S(SYS_pause);
+		S(SYS_exit, 0);
+	}
+	long v = 0;
+	S(SYS_ptrace, 0x4206, p, 0, 0x20L); // PTRACE_SEIZE
+	S(SYS_ptrace, 0x4207, p, 0, 0);     // PTRACE_INTERRUPT
+	S(SYS_wait4, p, 0, __WALL, 0);
+	S(SYS_ptrace, 3, p, &v, &v); // PTRACE_PEEKDATA
+	S(SYS_ptrace, 7, p, 0, SIGTERM); // PTRACE_CONT
+	S(SYS_kill, p, SIGKILL);
+	S(SYS_wait4, p, 0, __WALL, 0);
+}
+
 int main(void) {
 	S(SYS_close_range, 3, ~0u, 0);
 	files();
@@ -132,5 +178,7 @@ int main(void) {
 	waiting();
 	processes();
 	memory();
+	mapped();
+	tracing();
 	return 0;
 }
