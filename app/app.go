@@ -144,7 +144,13 @@ func (a *App) openJournal() error {
 }
 
 func (a *App) listen() error {
+	var pair tls.Certificate
 	var err error
+	if a.opts.TLSCert != "" {
+		if pair, err = tls.LoadX509KeyPair(a.opts.TLSCert, a.opts.TLSKey); err != nil {
+			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+		}
+	}
 	if a.listener, err = net.Listen("tcp", a.opts.Listen); err != nil {
 		return fmt.Errorf("--listen %s: %w", a.opts.Listen, err)
 	}
@@ -160,10 +166,6 @@ func (a *App) listen() error {
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	if a.opts.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(a.opts.TLSCert, a.opts.TLSKey)
-		if err != nil {
-			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
-		}
 		a.listener = tls.NewListener(a.listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
 		return nil
 	}
@@ -233,15 +235,7 @@ func (a *App) stop(stopWork func()) error {
 	if l := a.loaded.Load(); l != nil {
 		l.portal.Close() // its event streams would not end by themselves
 	}
-	err := a.server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = a.server.Close() // a request that is cut off was not acknowledged
-	}
-	if a.plain != nil {
-		if e := a.plain.Shutdown(ctx); !errors.Is(e, context.DeadlineExceeded) { // likewise
-			err = errors.Join(err, e)
-		}
-	}
+	err := a.stopServing(ctx)
 	stopWork()
 	done := make(chan struct{})
 	go func() { a.background.Wait(); close(done) }()
@@ -257,7 +251,34 @@ func (a *App) stop(stopWork func()) error {
 			a.log.Warn("alerts wait in the journal for the next start", "reason", err)
 		}
 	}
-	return errors.Join(err, a.close())
+	closed := make(chan error, 1)
+	go func() { closed <- a.close() }()
+	select {
+	case e := <-closed:
+		return errors.Join(err, e)
+	case <-time.After(time.Until(deadline)):
+		return errors.Join(err, fmt.Errorf("the files could not be closed within %s, the disk does not answer; nothing acknowledged is lost", stopWithin))
+	}
+}
+
+// stopServing lets running requests be finished until ctx ends. A request that is cut off then was not acknowledged.
+func (a *App) stopServing(ctx context.Context) error {
+	plain := make(chan error, 1)
+	go func() {
+		if a.plain == nil {
+			plain <- nil
+			return
+		}
+		plain <- a.plain.Shutdown(ctx)
+	}()
+	err := a.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = a.server.Close()
+	}
+	if e := <-plain; !errors.Is(e, context.DeadlineExceeded) {
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 func (a *App) goRun(name string, run func() error) {

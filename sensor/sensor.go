@@ -289,7 +289,7 @@ func (s *Sensor) tell(r *raw.Event, i int, e *event.Event, t field.EventType, th
 		return
 	}
 	each(e)
-	s.lag.Store(time.Now().UnixNano() - r.Time)
+	s.lag.Store(max(0, time.Now().UnixNano()-r.Time))
 }
 
 // meet has the users of a mount namespace read when the first program starts in it, and when a container does, as numbers of

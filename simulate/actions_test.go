@@ -22,11 +22,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// needRoot skips where actions cannot be done. EYRIE_TEST_ROOT=1 turns the skip into a failure.
+// needRoot skips where actions cannot be done. EYRIE_REQUIRE_ALL=1 turns the skip into a failure.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if err := Possible(); err != nil {
-		if os.Getenv("EYRIE_TEST_ROOT") != "" {
+		if os.Getenv("EYRIE_REQUIRE_ALL") != "" {
 			t.Fatal(err)
 		}
 		t.Skip(err)

@@ -72,7 +72,7 @@ func loadRules(t *testing.T, files []rule.File) *rule.Set {
 	return set
 }
 
-// startWatcher starts the sensors. EYRIE_TEST_SENSOR=1 turns the skip where there can be none into a failure.
+// startWatcher starts the sensors. EYRIE_REQUIRE_ALL=1 turns the skip where there can be none into a failure.
 func startWatcher(t *testing.T, socket string) *watcher {
 	t.Helper()
 	w := &watcher{sets: ruleSets(t), arrived: make(chan struct{}, 1)}
@@ -80,7 +80,7 @@ func startWatcher(t *testing.T, socket string) *watcher {
 		engine := rule.NewEngine(set, rule.Config{AllMatches: true, Hostname: "test"})
 		s, err := sensor.Open(sensor.Config{Engine: engine, Containers: container.Config{Sockets: []container.Socket{{Type: container.TypeDocker, Path: socket}}}})
 		if err != nil {
-			if os.Getenv("EYRIE_TEST_SENSOR") != "" {
+			if os.Getenv("EYRIE_REQUIRE_ALL") != "" {
 				t.Fatal(err)
 			}
 			t.Skip("no sensor here: ", err)

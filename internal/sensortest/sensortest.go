@@ -1,5 +1,5 @@
 // Package sensortest is for tests that need the live kernel: it says whether the sensor can run here and why not, and runs
-// programs in containers by runc. A test that cannot run is skipped with what is missing; with EYRIE_TEST_SENSOR set it
+// programs in containers by runc. A test that cannot run is skipped with what is missing; with EYRIE_REQUIRE_ALL set it
 // fails instead. Nothing it starts outlives the test.
 package sensortest
 
@@ -42,7 +42,7 @@ func NeedProgram(t testing.TB, name, pkg string) string {
 
 func lack(t testing.TB, what string) {
 	t.Helper()
-	if os.Getenv("EYRIE_TEST_SENSOR") != "" {
+	if os.Getenv("EYRIE_REQUIRE_ALL") != "" {
 		t.Fatal(what)
 	}
 	t.Skip(what)

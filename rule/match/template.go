@@ -186,6 +186,8 @@ func (o *Operand) appendValue(dst []byte, v *value) []byte {
 		dst = append(dst, '(')
 		dst = append(dst, strings.Join(v.list, ",")...)
 		return append(dst, ')')
+	case o.typ == field.Bytes:
+		return appendDots(dst, v.text)
 	case isText(o.typ):
 		return appendPrintable(dst, v.text)
 	case o.typ == field.Addr || o.typ == field.Net:
@@ -262,6 +264,18 @@ func (o *Operand) rawValue(e *event.Event) (falco.Value, bool) {
 
 func (o *Operand) inHex() bool {
 	return o.typ == field.Flags8 || o.typ == field.Flags16 || o.typ == field.Flags32
+}
+
+// appendDots writes bytes as Falco shows them: a dot for each that is no ASCII letter, digit, sign or blank.
+func appendDots(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' {
+			dst = append(dst, '.')
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst
 }
 
 // appendPrintable writes text as Falco shows it: each control character, and each byte that is not UTF-8, is U+FFFD.

@@ -125,7 +125,7 @@ func (f *Filler) buffer(e *event.Event) {
 	for i, p := range e.Type.Info().Params {
 		if p.Name == "data" && p.Type == field.Bytes && i < len(f.row.params) {
 			b := f.bytes(f.row.params[i].reg)
-			e.SetText(field.EvtBuffer, f.printable(b))
+			e.SetText(field.EvtBuffer, alias(b)) // as it is: output shows it with dots
 		}
 	}
 	if kind, ok := e.Text(field.FDType); ok && kind != "" && f.row.flags&moves != 0 && f.row.res && f.r.Ret >= 0 {

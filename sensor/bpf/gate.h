@@ -89,6 +89,11 @@ struct {
 volatile u64 known_since = ~0ull; // ns since boot: processes that started before are known only by user space
 volatile u32 processes_full; // one did not fit: none is known any more
 
+// By the low bits of its id, whether a process that is in some set was noted here; never taken back. Spares most calls
+// the look into the hash table.
+enum { MARKS = 4096 };
+volatile u8 marks[MARKS];
+
 struct path_scratch { struct prefix key; u8 pad[12]; u32 slash; struct suffix tail; }; // slash: of the last name
 struct {
 	UINT(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -231,9 +236,11 @@ GLOBAL int match_path(u64 pointer, u64 wanted)
 
 INLINE u64 sets_of(u32 pid, u64 started)
 {
-	u64 *found = map_lookup(&processes, &pid);
 	if (processes_full)
 		return ~0ull;
+	if (started >= known_since && !marks[pid & (MARKS - 1)])
+		return 0;
+	u64 *found = map_lookup(&processes, &pid);
 	if (found)
 		return *found;
 	return started < known_since ? ~0ull : 0;
@@ -257,6 +264,7 @@ INLINE u64 current_sets(void)
 // remember notes the sets of a process; always is whether no entry would be taken for a process that is not known.
 INLINE void remember(u32 pid, u64 of, bool always)
 {
+	marks[pid & (MARKS - 1)] |= of != 0;
 	if (!of && !always)
 		map_delete(&processes, &pid);
 	else if (map_update(&processes, &pid, &of, 0))

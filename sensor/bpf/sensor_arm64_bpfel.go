@@ -239,6 +239,7 @@ const (
 	SensorVarGatesOpen     = "gates_open"
 	SensorVarKnownSince    = "known_since"
 	SensorVarLayout        = "layout"
+	SensorVarMarks         = "marks"
 	SensorVarOwnPid        = "own_pid"
 	SensorVarOwnPidns      = "own_pidns"
 	SensorVarProcessesFull = "processes_full"
@@ -322,6 +323,7 @@ type SensorVariableSpecs struct {
 	GatesOpen     *ebpf.VariableSpec `ebpf:"gates_open"`
 	KnownSince    *ebpf.VariableSpec `ebpf:"known_since"`
 	Layout        *ebpf.VariableSpec `ebpf:"layout"`
+	Marks         *ebpf.VariableSpec `ebpf:"marks"`
 	OwnPid        *ebpf.VariableSpec `ebpf:"own_pid"`
 	OwnPidns      *ebpf.VariableSpec `ebpf:"own_pidns"`
 	ProcessesFull *ebpf.VariableSpec `ebpf:"processes_full"`
@@ -388,6 +390,7 @@ type SensorVariables struct {
 	GatesOpen     *ebpf.Variable `ebpf:"gates_open"`
 	KnownSince    *ebpf.Variable `ebpf:"known_since"`
 	Layout        *ebpf.Variable `ebpf:"layout"`
+	Marks         *ebpf.Variable `ebpf:"marks"`
 	OwnPid        *ebpf.Variable `ebpf:"own_pid"`
 	OwnPidns      *ebpf.Variable `ebpf:"own_pidns"`
 	ProcessesFull *ebpf.Variable `ebpf:"processes_full"`

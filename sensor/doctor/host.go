@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -204,11 +203,17 @@ func runtimes(ctx context.Context, h host) []Check {
 	return checks
 }
 
-func tools(_ context.Context, _ host) []Check {
+func tools(_ context.Context, h host) []Check {
 	const area = "For `eyrie simulate`"
-	path, err := exec.LookPath("runc")
-	if err != nil {
-		return []Check{note(area, "runc", "not found", "install the Debian package runc to simulate attacks in a container without Docker")}
+	var checks []Check
+	if os.Geteuid() == 0 {
+		checks = append(checks, ok(area, "user", "root"))
+	} else {
+		checks = append(checks, note(area, "user", "not root", "run eyrie simulate with sudo"))
 	}
-	return []Check{ok(area, "runc", path)}
+	known, err := os.ReadFile(filepath.Join(h.root, "proc/filesystems"))
+	if err != nil || !strings.Contains(string(known), "\toverlay\n") {
+		return append(checks, note(area, "overlay", "the kernel has no overlay file system (loaded)", "modprobe overlay"))
+	}
+	return append(checks, ok(area, "overlay", "the kernel has it"))
 }

@@ -78,7 +78,11 @@ func TestCapabilities(t *testing.T) {
 	for _, action := range []string{"few capabilities", "without CAP_BPF", "without CAP_PERFMON"} {
 		child := exec.Command("/proc/self/exe")
 		child.Env = append(os.Environ(), actionVariable+"="+action)
-		if out, err := child.CombinedOutput(); err != nil {
+		out, err := child.CombinedOutput()
+		if strings.Contains(string(out), "drop capabilities: operation not supported") {
+			t.Skip("needs a build without cgo: only then can all threads drop capabilities")
+		}
+		if err != nil {
 			t.Errorf("%s: %v\n%s", action, err, out)
 		}
 	}

@@ -44,6 +44,7 @@ type Source struct {
 	links   []link.Link
 	record  ringbuf.Record
 	decoder decoder
+	busy    bool             // there were events when Next looked last
 	told    map[int32]uint64 // processes that Know has told of since toldFor, by id: their start
 	toldFor uint64
 
@@ -176,14 +177,21 @@ func (s *Source) attachAll() error {
 // after Close.
 func (s *Source) Next(ev *raw.Event) error {
 	for {
-		if s.reader.AvailableBytes() == 0 {
+		err := s.reader.ReadInto(&s.record)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded): // all has been read
 			time.Sleep(nap)
-		}
-		if err := s.reader.ReadInto(&s.record); err != nil {
-			if errors.Is(err, os.ErrClosed) || errors.Is(err, ErrWoken) {
-				return err
-			}
+			s.busy = false
+			s.reader.SetDeadline(time.Time{})
+			continue
+		case errors.Is(err, os.ErrClosed), errors.Is(err, ErrWoken):
+			return err
+		case err != nil:
 			return fmt.Errorf("read the ring buffer: %w", err)
+		}
+		if !s.busy {
+			s.busy = true
+			s.reader.SetDeadline(time.Unix(1, 0)) // answer at once when there is no more
 		}
 		if s.decoder.decode(s.record.RawSample, ev) {
 			return nil

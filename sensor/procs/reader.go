@@ -121,7 +121,7 @@ func (r *reader) executable(rec *record, path []byte) {
 	f := &rec.file
 	rec.known = true
 	f.Kind = raw.KindRegular
-	f.Dev, f.Ino, f.Mode = uint64(st.Dev), st.Ino, st.Mode
+	f.Dev, f.Ino, f.Mode = uint64(st.Dev), st.Ino, uint32(st.Mode)
 	f.UID, f.GID = st.Uid, st.Gid
 	f.Ctime, f.Mtime = st.Ctim.Nano(), st.Mtim.Nano()
 	f.Writable = mayWrite(&rec.task, f)

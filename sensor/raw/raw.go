@@ -18,8 +18,8 @@ const (
 	// is how many threads of the process are still alive (0: the process ends); Regs[1] the kernel thread id of who adopts the
 	// children, 0 where there are none.
 	Exit
-	// Exec is a successful execve or execveat (tracepoint sched_process_exec). Task is the new image; Nr is which call
-	// it was. OtherTID is the id of the thread that called (it takes over the id of the group leader).
+	// Exec is a successful execve or execveat (tracepoint sched_process_exec). Task is the new image; Nr is that
+	// of execve, for either. OtherTID is the id of the thread that called (it takes over the id of the group leader).
 	Exec
 	// Fork is the start of a process or thread (tracepoint sched_process_fork). Task is the child, which has not run
 	// yet; Nr and Regs are the call of the task that made it, whose ids are OtherTID and OtherPID. Regs[0] holds the
@@ -119,7 +119,7 @@ const (
 	Struct                       // a struct of the caller's, in the layout of the system call's ABI
 	Fd                           // two descriptors (int32) that the call made
 	Cgroup                       // path in a cgroup hierarchy; Name is the controllers ("" for the default hierarchy)
-	Root                         // absolute path of the task's root directory, where it is not that of its mount namespace
+	Root                         // reserved for the path of the task's root directory; not captured yet
 	Control                      // control messages (cmsg) of a message, up to SnapLen bytes
 )
 
@@ -196,7 +196,7 @@ type FileInfo struct {
 	Memfd          bool
 	Deleted        bool
 	Created        bool // the open made the file
-	Writable       bool // the task may write it (only of Exe)
+	Writable       bool // the task may write it; for who works that out from mode and owner, the kernel does not tell it
 }
 
 // Anonymous says whether the file has no path in any directory.

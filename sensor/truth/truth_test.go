@@ -64,22 +64,31 @@ func TestDifferences(t *testing.T) {
 
 // TestTruth runs the recorded programs under the sensor and compares what it reports with what Falco did.
 //
-// EYRIE_TEST_TRUTH=1 switches it on. EYRIE_TRUTH_PROGRAMS names programs to run (globs, parted by blanks), EYRIE_TRUTH_REPORT a file to write every
+// EYRIE_REQUIRE_ALL=1 switches it on. EYRIE_TRUTH_PROGRAMS names programs to run (globs, parted by blanks), EYRIE_TRUTH_REPORT a file to write every
 // difference to, EYRIE_TRUTH_KEEP=1 keeps the built programs for the next run.
 func TestTruth(t *testing.T) {
-	if os.Getenv("EYRIE_TEST_TRUTH") == "" {
-		t.Skip("takes three minutes and writes to /opt/tp and /tmp/tp: set EYRIE_TEST_TRUTH=1")
+	if os.Getenv("EYRIE_REQUIRE_ALL") == "" {
+		t.Skip("takes three minutes and writes to /opt/tp and /tmp/tp: set EYRIE_REQUIRE_ALL=1")
 	}
 	shared := testshared.Path(t, "falco/truth")
 	l := newLab(t, shared)
 	for env, run := range map[string]func(context.Context) []span{"host": l.host, "runc": l.runc, "docker": l.docker} {
 		t.Run(env, func(t *testing.T) {
 			l.t = t
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-			defer cancel()
-			w := watch(ctx, t, shared)
-			spans := run(ctx)
-			check(t, l, env, spans, w.stop())
+			for try := 1; ; try++ {
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				w := watch(ctx, t, shared)
+				spans := run(ctx)
+				share := compare(t, l, env, spans, w.stop())
+				cancel()
+				switch {
+				case share >= floors[env]:
+					return
+				case !w.dropped || try == 3:
+					t.Fatalf("%s: %.2f %% of the fields are equal, want %.2f %%", env, share, floors[env])
+				}
+				t.Logf("something else keeps the machine busy, so that events were dropped; once more")
+			}
 		})
 	}
 }
@@ -90,6 +99,8 @@ type watcher struct {
 	cancel context.CancelFunc
 	done   chan error
 	s      *sensor.Sensor
+
+	dropped bool // events were, once it has stopped
 
 	mu  sync.Mutex
 	got []seen
@@ -151,6 +162,7 @@ func (w *watcher) stop() []seen {
 	}
 	for cause, n := range w.s.Stats().Drops {
 		if n > 0 {
+			w.dropped = true
 			w.t.Logf("the sensor dropped %d: %s", n, cause) // of other processes too: a machine that is busy with something else
 		}
 	}
@@ -161,7 +173,8 @@ func (w *watcher) stop() []seen {
 // floors is the least share of equal fields, in percent, by environment. Raise them, never lower them.
 var floors = map[string]float64{"host": 99.9, "runc": 99.9, "docker": 99.8}
 
-func check(t *testing.T, l *lab, env string, spans []span, got []seen) {
+// compare says how much is equal, in percent.
+func compare(t *testing.T, l *lab, env string, spans []span, got []seen) float64 {
 	deterministic, err := ReadFields(filepath.Join(l.shared, "fields.tsv"))
 	if err != nil {
 		t.Fatal(err)
@@ -193,10 +206,7 @@ func check(t *testing.T, l *lab, env string, spans []span, got []seen) {
 			t.Error(err)
 		}
 	}
-	if share := 100 * float64(matched) / float64(max(total, 1)); share < floors[env] || total == 0 {
-		t.Errorf("%s: %.2f %% of %d fields are equal, want %.2f %% (where the sensor dropped events, see above, something else kept the machine busy: run it again)",
-			env, share, total, floors[env])
-	}
+	return 100 * float64(matched) / float64(max(total, 1))
 }
 
 // isOurs says whether the event is of a program below /opt/tp, or of one that such a program has started. Somebody else
