@@ -62,6 +62,7 @@ var mayImport = map[string][]string{
 	"sensor":              {"rule", "rule/...", "sensor/..."},
 	"sensor/args":         {"rule/event", "rule/field", "sensor/raw", "sensor/args/..."},
 	"sensor/truth":        {"falco", "rule/field"},
+	"sensor/abi":          {},
 	"sensor/raw":          {},
 	"sensor/bpf":          {},
 	"sensor/filter":       {"rule", "rule/..."},

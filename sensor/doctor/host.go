@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/eyrie-sec/eyrie/sensor/abi"
+
 	"github.com/eyrie-sec/eyrie/sensor/container"
 )
 
@@ -84,10 +86,10 @@ type capability struct {
 
 // The numbers are of linux/capability.h.
 var capabilities = []capability{
-	{"CAP_BPF", unix.CAP_BPF, true, "to load programs into the kernel"},
-	{"CAP_PERFMON", unix.CAP_PERFMON, true, "to attach them to tracepoints and read what they see"},
-	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, false, "to see the executables and namespaces of processes that run already"},
-	{"CAP_DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, false, "to read /etc/passwd of containers and the sockets of runtimes"},
+	{"CAP_BPF", abi.CAP_BPF, true, "to load programs into the kernel"},
+	{"CAP_PERFMON", abi.CAP_PERFMON, true, "to attach them to tracepoints and read what they see"},
+	{"CAP_SYS_PTRACE", abi.CAP_SYS_PTRACE, false, "to see the executables and namespaces of processes that run already"},
+	{"CAP_DAC_READ_SEARCH", abi.CAP_DAC_READ_SEARCH, false, "to read /etc/passwd of containers and the sockets of runtimes"},
 }
 
 func rights(_ context.Context, h host) []Check {
@@ -97,7 +99,7 @@ func rights(_ context.Context, h host) []Check {
 		return []Check{problem(area, "capabilities", err.Error(), "mount /proc")}
 	}
 	set, _ := strconv.ParseUint(statusField(status, "CapEff"), 16, 64)
-	admin := set&(1<<unix.CAP_SYS_ADMIN) != 0
+	admin := set&(1<<abi.CAP_SYS_ADMIN) != 0
 	var checks []Check
 	for _, c := range capabilities {
 		switch has := set&(1<<c.bit) != 0; {

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"strconv"
 
+	"github.com/eyrie-sec/eyrie/sensor/abi"
 	"github.com/eyrie-sec/eyrie/sensor/args/paths"
 	"github.com/eyrie-sec/eyrie/sensor/procs"
 	"github.com/eyrie-sec/eyrie/sensor/raw"
-	"golang.org/x/sys/unix"
 )
 
 // handler is what one system call does to descriptors.
@@ -56,7 +56,7 @@ func (t *Table) fork(r *raw.Event, p *procs.Proc) {
 	}
 	s := own(q)
 	switch {
-	case r.Regs[0]&unix.CLONE_FILES != 0:
+	case r.Regs[0]&abi.CLONE_FILES != 0:
 		s = t.writable(q) // not to be shared with children of earlier forks
 		s.shared = true
 		s.refs++
@@ -164,10 +164,10 @@ func opens(dir, path, flags int8, failedChar string) handler {
 		}
 		mode := t.openFlags(c, flags)
 		kind := File
-		if mode&unix.O_DIRECTORY != 0 {
+		if mode&abi.O_DIRECTORY != 0 {
 			kind = Directory
 		}
-		f := t.fresh(c, kind, mode&unix.O_CLOEXEC != 0)
+		f := t.fresh(c, kind, mode&abi.O_CLOEXEC != 0)
 		f.Name, f.Given = name, given
 		if made := t.made(c); made != nil {
 			t.inode(f, made)
@@ -185,7 +185,7 @@ func opens(dir, path, flags int8, failedChar string) handler {
 // openFlags is the flags of an open: a register, or the first field of openat2's struct open_how.
 func (t *Table) openFlags(c *call, arg int8) uint64 {
 	if arg < 0 {
-		return unix.O_CREAT | unix.O_WRONLY | unix.O_TRUNC // creat
+		return abi.O_CREAT | abi.O_WRONLY | abi.O_TRUNC // creat
 	}
 	if part := c.r.Part(raw.Struct, arg); part != nil {
 		if len(part.Data) < 8 {
@@ -205,7 +205,7 @@ func (t *Table) resolve(c *call, dir int8, path []byte) string {
 		return t.str(path)
 	}
 	base := c.p.Cwd
-	if dir >= 0 && path[0] != '/' && c.num(dir) != unix.AT_FDCWD {
+	if dir >= 0 && path[0] != '/' && c.num(dir) != abi.AT_FDCWD {
 		// The directory's path is the kernel's: what it was opened as may be a symbolic link.
 		base = ""
 		if part := c.r.Part(raw.Dir, dir); part != nil && !part.Failed && part.File.Kind == raw.KindDir {
@@ -230,7 +230,7 @@ func cleanPath(path []byte) bool {
 func closes(t *Table, c *call) {
 	num := c.num(0)
 	t.show(num, t.Look(c.p, c.r, num, 0))
-	if c.ok || c.r.Ret == -int64(unix.EINTR) || c.r.Ret == -int64(unix.EIO) {
+	if c.ok || c.r.Ret == -int64(abi.EINTR) || c.r.Ret == -int64(abi.EIO) {
 		t.closing = append(t.closing, num) // Linux closes it whatever it answers
 	}
 }
@@ -242,7 +242,7 @@ func closesRange(t *Table, c *call) {
 	}
 	first, last := uint32(c.r.Regs[0]), uint32(c.r.Regs[1])
 	flags := c.r.Regs[2]
-	if flags&unix.CLOSE_RANGE_UNSHARE != 0 && s.shared && s.refs > 1 {
+	if flags&abi.CLOSE_RANGE_UNSHARE != 0 && s.shared && s.refs > 1 {
 		s = t.copied(s, true)
 		c.p.FDs = s
 	}
@@ -250,7 +250,7 @@ func closesRange(t *Table, c *call) {
 	for num, f := range s.m {
 		switch {
 		case uint32(num) < first || uint32(num) > last:
-		case flags&unix.CLOSE_RANGE_CLOEXEC != 0:
+		case flags&abi.CLOSE_RANGE_CLOEXEC != 0:
 			t.mark(c.p, num, f, true)
 		default:
 			t.forget(c.p, num)
@@ -270,7 +270,7 @@ func (t *Table) mark(p *procs.Proc, num int32, f *FD, cloexec bool) {
 // duplicates is dup, dup2 and dup3; flags is the argument with O_CLOEXEC, -1 for none.
 func duplicates(flags int8) handler {
 	return func(t *Table, c *call) {
-		t.duplicate(c, flags >= 0 && c.r.Regs[max(flags, 0)]&unix.O_CLOEXEC != 0)
+		t.duplicate(c, flags >= 0 && c.r.Regs[max(flags, 0)]&abi.O_CLOEXEC != 0)
 	}
 }
 
@@ -303,14 +303,14 @@ func (t *Table) duplicate(c *call, cloexec bool) {
 
 func control(t *Table, c *call) {
 	switch cmd := c.r.Regs[1]; cmd {
-	case unix.F_DUPFD, unix.F_DUPFD_CLOEXEC:
+	case abi.F_DUPFD, abi.F_DUPFD_CLOEXEC:
 		if c.ok {
-			t.duplicate(c, cmd == unix.F_DUPFD_CLOEXEC)
+			t.duplicate(c, cmd == abi.F_DUPFD_CLOEXEC)
 			return
 		}
-	case unix.F_SETFD:
+	case abi.F_SETFD:
 		if f := get(c.p, c.num(0)); f != nil && c.ok {
-			t.mark(c.p, c.num(0), f, c.r.Regs[2]&unix.FD_CLOEXEC != 0)
+			t.mark(c.p, c.num(0), f, c.r.Regs[2]&abi.FD_CLOEXEC != 0)
 		}
 	}
 	t.show(c.num(0), t.Look(c.p, c.r, c.num(0), 0))
@@ -356,7 +356,7 @@ func memfd(t *Table, c *call) {
 		t.show(int32(c.r.Ret), &FD{Kind: Unknown})
 		return
 	}
-	f := t.fresh(c, Memfd, c.r.Regs[1]&unix.MFD_CLOEXEC != 0)
+	f := t.fresh(c, Memfd, c.r.Regs[1]&abi.MFD_CLOEXEC != 0)
 	for n := range c.r.Parts {
 		if part := &c.r.Parts[n]; part.Arg == 0 && (part.Kind == raw.String || part.Kind == raw.Path) {
 			f.Name = t.str(part.Data)

@@ -1,8 +1,8 @@
 package fds
 
 import (
+	"github.com/eyrie-sec/eyrie/sensor/abi"
 	"github.com/eyrie-sec/eyrie/sensor/raw"
-	"golang.org/x/sys/unix"
 )
 
 // handlersByName is what system calls do to descriptors, and which one Falco shows. Calls that name two directories
@@ -22,18 +22,18 @@ var handlersByName = map[string]handler{
 	"fcntl":       control,
 
 	"pipe":            pairs(Pipe, -1, 0),
-	"pipe2":           pairs(Pipe, 1, unix.O_CLOEXEC),
-	"socketpair":      pairs(Unix, 1, unix.SOCK_CLOEXEC),
+	"pipe2":           pairs(Pipe, 1, abi.O_CLOEXEC),
+	"socketpair":      pairs(Unix, 1, abi.SOCK_CLOEXEC),
 	"eventfd":         makes(Event, -1, 0),
-	"eventfd2":        makes(Event, 1, unix.EFD_CLOEXEC),
+	"eventfd2":        makes(Event, 1, abi.EFD_CLOEXEC),
 	"signalfd":        makes(Signal, -1, 0),
-	"signalfd4":       makes(Signal, 3, unix.SFD_CLOEXEC),
-	"timerfd_create":  makes(Timer, 1, unix.TFD_CLOEXEC),
+	"signalfd4":       makes(Signal, 3, abi.SFD_CLOEXEC),
+	"timerfd_create":  makes(Timer, 1, abi.TFD_CLOEXEC),
 	"inotify_init":    makes(Inotify, -1, 0),
-	"inotify_init1":   makes(Inotify, 0, unix.IN_CLOEXEC),
+	"inotify_init1":   makes(Inotify, 0, abi.IN_CLOEXEC),
 	"epoll_create":    makes(Epoll, -1, 0),
-	"epoll_create1":   makes(Epoll, 0, unix.EPOLL_CLOEXEC),
-	"userfaultfd":     makes(Userfault, 0, unix.O_CLOEXEC),
+	"epoll_create1":   makes(Epoll, 0, abi.EPOLL_CLOEXEC),
+	"userfaultfd":     makes(Userfault, 0, abi.O_CLOEXEC),
 	"io_uring_setup":  makes(Uring, -1, 0),
 	"memfd_create":    memfd,
 	"pidfd_open":      pidfd,

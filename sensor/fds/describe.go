@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/eyrie-sec/eyrie/sensor/abi"
 	"github.com/eyrie-sec/eyrie/sensor/raw"
-	"golang.org/x/sys/unix"
 )
 
 var fileKinds = [...]Kind{
@@ -69,13 +69,13 @@ func (t *Table) inode(f *FD, part *raw.Part) {
 
 func socketKind(family uint16) Kind {
 	switch family {
-	case unix.AF_INET:
+	case abi.AF_INET:
 		return IPv4
-	case unix.AF_INET6:
+	case abi.AF_INET6:
 		return IPv6
-	case unix.AF_UNIX:
+	case abi.AF_UNIX:
 		return Unix
-	case unix.AF_NETLINK:
+	case abi.AF_NETLINK:
 		return Netlink
 	}
 	return Unknown
@@ -83,13 +83,13 @@ func socketKind(family uint16) Kind {
 
 func socketProto(typ, proto uint16) Proto {
 	switch {
-	case proto == unix.IPPROTO_ICMP || proto == unix.IPPROTO_ICMPV6:
+	case proto == abi.IPPROTO_ICMP || proto == abi.IPPROTO_ICMPV6:
 		return ICMP
-	case typ == unix.SOCK_STREAM:
+	case typ == abi.SOCK_STREAM:
 		return TCP
-	case typ == unix.SOCK_DGRAM:
+	case typ == abi.SOCK_DGRAM:
 		return UDP
-	case typ == unix.SOCK_RAW:
+	case typ == abi.SOCK_RAW:
 		return Raw
 	}
 	return NoProto
@@ -188,18 +188,18 @@ func parseSockaddr(b []byte) (addr netip.AddrPort, path string, ok bool) {
 		return addr, "", false
 	}
 	switch binary.NativeEndian.Uint16(b) {
-	case unix.AF_INET:
+	case abi.AF_INET:
 		if len(b) < 8 {
 			return addr, "", false
 		}
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[4:8])), binary.BigEndian.Uint16(b[2:])), "", true
-	case unix.AF_INET6:
+	case abi.AF_INET6:
 		if len(b) < 24 {
 			return addr, "", false
 		}
 		a := netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])), binary.BigEndian.Uint16(b[2:]))
 		return unmap(a), "", true
-	case unix.AF_UNIX:
+	case abi.AF_UNIX:
 		name := string(b[2:])
 		if abstract, ok := strings.CutPrefix(name, "\x00"); ok {
 			name = strings.TrimRight(abstract, "\x00")

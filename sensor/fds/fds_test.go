@@ -9,9 +9,9 @@ import (
 
 	"github.com/eyrie-sec/eyrie/rule/event"
 	"github.com/eyrie-sec/eyrie/rule/field"
+	"github.com/eyrie-sec/eyrie/sensor/abi"
 	"github.com/eyrie-sec/eyrie/sensor/procs"
 	"github.com/eyrie-sec/eyrie/sensor/raw"
-	"golang.org/x/sys/unix"
 )
 
 // world is one process that makes calls.
@@ -124,10 +124,10 @@ func socketPart(arg int8, ino uint64, family, typ uint16, local, remote string) 
 func sockaddr(arg int8, text string) raw.Part {
 	b := make([]byte, 2)
 	if a, err := netip.ParseAddrPort(text); err != nil {
-		binary.NativeEndian.PutUint16(b, unix.AF_UNIX)
+		binary.NativeEndian.PutUint16(b, abi.AF_UNIX)
 		b = append(b, text...)
 	} else {
-		binary.NativeEndian.PutUint16(b, unix.AF_INET)
+		binary.NativeEndian.PutUint16(b, abi.AF_INET)
 		b = binary.BigEndian.AppendUint16(b, a.Port())
 		b = append(b, a.Addr().AsSlice()...)
 		b = append(b, make([]byte, 8)...)
@@ -141,7 +141,7 @@ func neg(n uint64) uint64 { return -n }
 
 func TestOpen(t *testing.T) {
 	w := newWorld(t, Config{})
-	w.call("openat", 3, []uint64{neg(100), 0, unix.O_RDONLY}, pathPart(1, "ln"), file(raw.RetArg, 5, "/tmp/tp/f"))
+	w.call("openat", 3, []uint64{neg(100), 0, abi.O_RDONLY}, pathPart(1, "ln"), file(raw.RetArg, 5, "/tmp/tp/f"))
 	w.want("fd.num=3 fd.type=file fd.typechar=f fd.name=/tmp/tp/ln fd.nameraw=ln fd.directory=/tmp/tp fd.filename=ln" +
 		" fd.dev=65024 fd.dev.major=254 fd.dev.minor=0 fd.ino=5 fd.name_changed=1 fd.connected=0 fd.is_server=0" +
 		" fd.l4proto=<NA> fd.sockfamily=~ fd.sip=~ fd.uid=73 fd.containername=:/tmp/tp/ln fd.types=file")
@@ -155,7 +155,7 @@ func TestOpen(t *testing.T) {
 	w.want("fd.num=3 fd.type=~ fd.typechar=o fd.name= fd.directory=/ fd.filename=~ fd.ino=~ fd.l4proto=~")
 
 	w.ctr = "3abd807250d1"
-	w.call("openat", 4, []uint64{neg(100), 0, unix.O_RDONLY | unix.O_DIRECTORY}, pathPart(1, "/tmp/./tp//d/"))
+	w.call("openat", 4, []uint64{neg(100), 0, abi.O_RDONLY | abi.O_DIRECTORY}, pathPart(1, "/tmp/./tp//d/"))
 	w.want("fd.type=directory fd.typechar=d fd.name=/tmp/tp/d fd.directory=/tmp/tp/d fd.filename=~" +
 		" fd.containername=3abd807250d1:/tmp/tp/d fd.containerdirectory=3abd807250d1:/tmp/tp/d")
 	w.call("openat", 5, []uint64{4, 0, 0}, pathPart(1, "../g"), raw.Part{Kind: raw.Dir, Arg: 0, Data: []byte("/mnt/d")})
@@ -186,17 +186,17 @@ func TestFailedOpen(t *testing.T) {
 func TestConnection(t *testing.T) {
 	const local, remote = "192.0.2.2:40000", "198.51.100.9:443"
 	w := newWorld(t, Config{})
-	w.call("socket", 3, []uint64{unix.AF_INET, unix.SOCK_STREAM}, socketPart(raw.RetArg, 9, unix.AF_INET, unix.SOCK_STREAM, "", ""))
+	w.call("socket", 3, []uint64{abi.AF_INET, abi.SOCK_STREAM}, socketPart(raw.RetArg, 9, abi.AF_INET, abi.SOCK_STREAM, "", ""))
 	w.want("fd.type=ipv4 fd.name= fd.l4proto=<NA> fd.sockfamily=ip fd.is_server=0 fd.sip=~ fd.name_changed=0 fd.directory=~")
-	w.call("connect", -111, []uint64{3}, sockaddr(1, remote), socketPart(0, 9, unix.AF_INET, unix.SOCK_STREAM, "", ""))
+	w.call("connect", -111, []uint64{3}, sockaddr(1, remote), socketPart(0, 9, abi.AF_INET, abi.SOCK_STREAM, "", ""))
 	w.want("fd.name= fd.sip=~ fd.connected=0")
-	w.call("connect", -115, []uint64{3}, sockaddr(1, remote), socketPart(0, 9, unix.AF_INET, unix.SOCK_STREAM, local, remote))
+	w.call("connect", -115, []uint64{3}, sockaddr(1, remote), socketPart(0, 9, abi.AF_INET, abi.SOCK_STREAM, local, remote))
 	w.want("fd.name=192.0.2.2:40000->198.51.100.9:443 fd.cip=192.0.2.2 fd.sip=198.51.100.9 fd.lip=192.0.2.2" +
 		" fd.rip=198.51.100.9 fd.cport=40000 fd.sport=443 fd.lport=40000 fd.rport=443 fd.sproto=443 fd.l4proto=tcp" +
 		" fd.connected=1 fd.name_changed=1 fd.is_server=0 fd.dev=0 fd.ino=0")
-	w.call("write", 1, []uint64{3}, socketPart(0, 9, unix.AF_INET, unix.SOCK_STREAM, local, remote))
+	w.call("write", 1, []uint64{3}, socketPart(0, 9, abi.AF_INET, abi.SOCK_STREAM, local, remote))
 	w.want("fd.sport=443 fd.name_changed=0 fd.connected=1")
-	w.call("dup2", 0, []uint64{3, 0}, socketPart(0, 9, unix.AF_INET, unix.SOCK_STREAM, local, remote))
+	w.call("dup2", 0, []uint64{3, 0}, socketPart(0, 9, abi.AF_INET, abi.SOCK_STREAM, local, remote))
 	w.want("fd.num=0 fd.sport=443 proc.stdin.type=ipv4 proc.stdin.name=192.0.2.2:40000->198.51.100.9:443 proc.stdout.type=~")
 	w.call("connect", -9, []uint64{99}, sockaddr(1, remote))
 	w.want("fd.num=99 fd.typechar=o fd.name=NULL")
@@ -204,25 +204,25 @@ func TestConnection(t *testing.T) {
 
 func TestServer(t *testing.T) {
 	w := newWorld(t, Config{})
-	w.call("socket", 3, []uint64{unix.AF_INET, unix.SOCK_STREAM})
-	w.call("bind", 0, []uint64{3}, sockaddr(1, "0.0.0.0:80"), socketPart(0, 9, unix.AF_INET, unix.SOCK_STREAM, "0.0.0.0:80", ""))
+	w.call("socket", 3, []uint64{abi.AF_INET, abi.SOCK_STREAM})
+	w.call("bind", 0, []uint64{3}, sockaddr(1, "0.0.0.0:80"), socketPart(0, 9, abi.AF_INET, abi.SOCK_STREAM, "0.0.0.0:80", ""))
 	w.want("fd.name=0.0.0.0:80 fd.sip=0.0.0.0 fd.sport=80 fd.cip=~ fd.lip=~ fd.cproto= fd.sproto= fd.is_server=1 fd.l4proto=tcp" +
 		" fd.name_changed=1 fd.connected=0")
-	w.call("accept4", 4, []uint64{3, 0, 0, 0}, socketPart(raw.RetArg, 10, unix.AF_INET6, unix.SOCK_STREAM,
+	w.call("accept4", 4, []uint64{3, 0, 0, 0}, socketPart(raw.RetArg, 10, abi.AF_INET6, abi.SOCK_STREAM,
 		"[::ffff:192.0.2.2]:80", "[::ffff:203.0.113.5]:51000"))
 	w.want("fd.num=4 fd.type=ipv4 fd.name=203.0.113.5:51000->192.0.2.2:80 fd.cip=203.0.113.5 fd.sip=192.0.2.2 fd.lip=192.0.2.2" +
 		" fd.lport=80 fd.rport=51000 fd.is_server=1 fd.connected=1")
 	w.ctr = "3abd807250d1"
 	w.call("read", 1, []uint64{4})
 	w.want("fd.is_server=0") // Falco compares with the container's address there
-	w.call("read", 1, []uint64{5}, socketPart(0, 77, unix.AF_INET, unix.SOCK_STREAM, "192.0.2.2:22", "203.0.113.5:51000"))
+	w.call("read", 1, []uint64{5}, socketPart(0, 77, abi.AF_INET, abi.SOCK_STREAM, "192.0.2.2:22", "203.0.113.5:51000"))
 	w.want("fd.name=203.0.113.5:51000->192.0.2.2:22 fd.sport=22 fd.lport=22") // not seen before: guessed by the ports
 }
 
 func TestDatagrams(t *testing.T) {
 	w := newWorld(t, Config{})
-	w.call("socket", 3, []uint64{unix.AF_INET, unix.SOCK_DGRAM})
-	udp := func(local string) raw.Part { return socketPart(0, 0, unix.AF_INET, unix.SOCK_DGRAM, local, "") }
+	w.call("socket", 3, []uint64{abi.AF_INET, abi.SOCK_DGRAM})
+	udp := func(local string) raw.Part { return socketPart(0, 0, abi.AF_INET, abi.SOCK_DGRAM, local, "") }
 	w.call("sendto", 3, []uint64{3}, sockaddr(4, "127.0.0.1:53"), udp("0.0.0.0:40000"))
 	w.want("fd.name=127.0.0.1:40000->127.0.0.1:53 fd.l4proto=udp fd.connected=1 fd.name_changed=1 fd.sport=53 fd.rport=53")
 	w.call("sendto", 3, []uint64{3}, sockaddr(4, "192.0.2.77:53"), udp("0.0.0.0:40000"))
@@ -232,7 +232,7 @@ func TestDatagrams(t *testing.T) {
 	w.call("sendto", 3, []uint64{3}, sockaddr(4, "198.51.100.1:53"), udp("0.0.0.0:40000"))
 	w.want("fd.name=192.0.2.2:40000->198.51.100.1:53")
 
-	w.call("socket", 4, []uint64{unix.AF_INET, unix.SOCK_DGRAM})
+	w.call("socket", 4, []uint64{abi.AF_INET, abi.SOCK_DGRAM})
 	w.call("recvfrom", 3, []uint64{4}, sockaddr(4, "203.0.113.5:6000"), udp("192.0.2.2:53"))
 	w.want("fd.name=203.0.113.5:6000->192.0.2.2:53 fd.connected=0 fd.name_changed=1 fd.lport=53")
 	w.call("sendto", 3, []uint64{4}, sockaddr(4, "203.0.113.5:6000"), udp("192.0.2.2:53"))
@@ -241,12 +241,12 @@ func TestDatagrams(t *testing.T) {
 
 func TestUnix(t *testing.T) {
 	w := newWorld(t, Config{})
-	w.call("socket", 3, []uint64{unix.AF_UNIX, unix.SOCK_STREAM})
+	w.call("socket", 3, []uint64{abi.AF_UNIX, abi.SOCK_STREAM})
 	w.want("fd.type=unix fd.typechar=u fd.sockfamily=unix")
 	w.call("bind", 0, []uint64{3}, sockaddr(1, "rel.sock\x00junk"))
 	w.want("fd.name=rel.sock fd.name_changed=1 fd.is_server=0 fd.sport=~")
-	w.call("socket", 4, []uint64{unix.AF_UNIX, unix.SOCK_STREAM})
-	p := socketPart(0, 0, unix.AF_UNIX, unix.SOCK_STREAM, "", "")
+	w.call("socket", 4, []uint64{abi.AF_UNIX, abi.SOCK_STREAM})
+	p := socketPart(0, 0, abi.AF_UNIX, abi.SOCK_STREAM, "", "")
 	p.Sock.Self, p.Sock.Peer = 0xffff888812345678, 0xffff888800000001
 	w.call("connect", 0, []uint64{4}, sockaddr(1, "\x00abstract"), p)
 	w.want("fd.name=ffff888812345678->ffff888800000001_abstract fd.connected=1 fd.cproto= fd.sproto=~")
@@ -280,7 +280,7 @@ func TestDescriptorsWithoutNames(t *testing.T) {
 func TestForkAndExec(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.call("openat", 3, []uint64{neg(100), 0, 0}, pathPart(1, "/keep"))
-	w.call("openat", 4, []uint64{neg(100), 0, unix.O_CLOEXEC}, pathPart(1, "/lose"))
+	w.call("openat", 4, []uint64{neg(100), 0, abi.O_CLOEXEC}, pathPart(1, "/lose"))
 	w.pid = 8
 	w.event(raw.Fork, "", 0, []uint64{0})
 	w.want("fd.num=~")
@@ -299,7 +299,7 @@ func TestForkAndExec(t *testing.T) {
 	w.want("fd.name=")
 
 	w.pid = 9 // shares its descriptors, so that either sees what the other opens
-	w.event(raw.Fork, "", 0, []uint64{unix.CLONE_FILES})
+	w.event(raw.Fork, "", 0, []uint64{abi.CLONE_FILES})
 	w.call("openat", 5, []uint64{neg(100), 0, 0}, pathPart(1, "/shared"))
 	w.pid = 7
 	w.call("read", 0, []uint64{5})
@@ -309,7 +309,7 @@ func TestForkAndExec(t *testing.T) {
 	w.pid = 9
 	w.call("read", -9, []uint64{5})
 	w.want("fd.name= proc.fdopencount=0")
-	w.call("openat", 6, []uint64{neg(100), 0, unix.O_CLOEXEC}, pathPart(1, "/shared"))
+	w.call("openat", 6, []uint64{neg(100), 0, abi.O_CLOEXEC}, pathPart(1, "/shared"))
 	w.event(raw.Exec, "", 0, nil) // ends the sharing
 	w.want("proc.fdopencount=0")
 	w.pid = 7

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/eyrie-sec/eyrie/sensor/abi"
 	"pgregory.net/rapid"
 
 	"github.com/eyrie-sec/eyrie/sensor/raw"
@@ -33,7 +33,7 @@ func TestAgainstAModel(t *testing.T) {
 			case 0, 1:
 				name, flags := fmt.Sprint("/f", step), uint64(0)
 				if cloexec {
-					flags = unix.O_CLOEXEC
+					flags = abi.O_CLOEXEC
 				}
 				w.call("openat", int64(num), []uint64{neg(100), 0, flags}, pathPart(1, name))
 				files[num] = modelFile{name, cloexec}
@@ -44,7 +44,7 @@ func TestAgainstAModel(t *testing.T) {
 				if f, ok := files[num]; ok && num != to {
 					flags := uint64(0)
 					if cloexec {
-						flags = unix.O_CLOEXEC
+						flags = abi.O_CLOEXEC
 					}
 					w.call("dup3", int64(to), []uint64{uint64(num), uint64(to), flags})
 					files[to] = modelFile{f.name, cloexec}
@@ -72,7 +72,7 @@ func TestAgainstAModel(t *testing.T) {
 func (w *world) forkOf(child int32, files map[int32]modelFile, share bool) map[int32]modelFile {
 	parent, flags := w.pid, uint64(0)
 	if share {
-		flags = unix.CLONE_FILES
+		flags = abi.CLONE_FILES
 	}
 	w.pid, w.parent = child, parent
 	w.event(raw.Fork, "", 0, []uint64{flags})

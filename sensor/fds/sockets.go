@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"github.com/eyrie-sec/eyrie/sensor/abi"
 	"github.com/eyrie-sec/eyrie/sensor/raw"
-	"golang.org/x/sys/unix"
 )
 
 func nativeUint64(b []byte) uint64 { return binary.NativeEndian.Uint64(b) }
@@ -16,7 +16,7 @@ func socket(t *Table, c *call) {
 		t.failed(kinds[IPv4].char, "") // as accept: Falco takes every socket that was not made for one of IPv4
 		return
 	}
-	f := t.fresh(c, socketKind(uint16(c.r.Regs[0])), c.r.Regs[1]&unix.SOCK_CLOEXEC != 0)
+	f := t.fresh(c, socketKind(uint16(c.r.Regs[0])), c.r.Regs[1]&abi.SOCK_CLOEXEC != 0)
 	t.put(c.p, int32(c.r.Ret), f)
 	t.show(int32(c.r.Ret), f)
 }
@@ -100,7 +100,7 @@ func connects(t *Table, c *call) {
 		t.view.name, t.view.given = "NULL", "NULL" // the tuple that the event lacks
 		return
 	}
-	if !c.ok && c.r.Ret != -int64(unix.EINPROGRESS) {
+	if !c.ok && c.r.Ret != -int64(abi.EINPROGRESS) {
 		t.show(c.num(0), old)
 		return
 	}
@@ -132,7 +132,7 @@ func accepts(flags int8) handler {
 			t.failed(kinds[IPv4].char, "NULL")
 			return
 		}
-		f := t.fresh(c, IPv4, flags >= 0 && c.r.Regs[max(flags, 0)]&unix.SOCK_CLOEXEC != 0)
+		f := t.fresh(c, IPv4, flags >= 0 && c.r.Regs[max(flags, 0)]&abi.SOCK_CLOEXEC != 0)
 		s, addr, _, _ := sock(c, raw.RetArg, 1)
 		f.Kind = socketKind(s.Family)
 		if s.Family == 0 {
@@ -208,7 +208,7 @@ func (t *Table) talk(c *call, addrArg int8, as role) {
 		t.connect(f, &s, unmap(s.Local), remote)
 	case f.Kind == Unix && given && path != "" && as == client:
 		t.pair(f, s.Peer, s.Self, path)
-	case f.Kind == Unix && as == server && s.Type == unix.SOCK_DGRAM && s.Path != "":
+	case f.Kind == Unix && as == server && s.Type == abi.SOCK_DGRAM && s.Path != "":
 		t.pair(f, s.Self, s.Peer, trimAbstract(s.Path))
 	default:
 		t.show(c.num(0), old)

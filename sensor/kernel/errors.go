@@ -1,3 +1,5 @@
+//go:build linux
+
 package kernel
 
 import (
@@ -10,23 +12,6 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
-
-// Lack is something that the kernel or the user has to give and does not.
-type Lack struct {
-	What string // what is missing
-	Do   string // what to do about it
-	Err  error  // the kernel's own words; may be nil
-}
-
-func (l *Lack) Error() string {
-	text := l.What + ": " + l.Do
-	if l.Err != nil {
-		text += " (" + l.Err.Error() + ")"
-	}
-	return text
-}
-
-func (l *Lack) Unwrap() error { return l.Err }
 
 const btfFile = "/sys/kernel/btf/vmlinux"
 

@@ -1,15 +1,10 @@
+//go:build linux
+
 package kernel
 
 import (
 	"github.com/eyrie-sec/eyrie/sensor/filter"
 )
-
-// Hook is a place in the kernel that the sensor listens at.
-type Hook struct {
-	Name   string // of the tracepoint
-	Needed bool   // the sensor does not run without it
-	Err    error  // why it cannot be used; nil if it can
-}
 
 // Probe loads the programs as Open does, attaches them for a moment and says how each hook fared. An error is why
 // nothing could be loaded at all.

@@ -1,8 +1,5 @@
-// Package kernel brings what happens on this host out of the kernel: it loads the programs of sensor/bpf, attaches
-// them, tells them which events are wanted and reads their ring buffer. Out go raw events, in the order in which they
-// happened, with the state of the task and the memory and objects that belong to them. It needs Linux 5.8 with BTF and
-// the capabilities that Probe names. What the kernel lacks is an error of Open where nothing works without it, else a
-// line of Missing; what is lost on the way is counted by cause. It never changes, holds up or blocks anything.
+//go:build linux
+
 package kernel
 
 import (
@@ -21,15 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/eyrie-sec/eyrie/sensor/bpf"
-	"github.com/eyrie-sec/eyrie/sensor/filter"
 	"github.com/eyrie-sec/eyrie/sensor/raw"
 )
-
-// Config says what to watch.
-type Config struct {
-	Filter    filter.Filter // which events are wanted; starts, execs and ends of processes are always told
-	RingBytes int           // of the buffer between kernel and program, a power of two and at least a page; 0: 8 MiB
-}
 
 const defaultRingBytes = 8 << 20
 
@@ -56,15 +46,6 @@ type Source struct {
 	names    map[string]uint64 // of processes that gates ask for, with their sets
 	badInput uint64            // records that could not be decoded
 	closed   bool
-}
-
-// Stats counts what became of events since Open.
-type Stats struct {
-	Sent     uint64 // put into the buffer
-	Filtered uint64 // of wanted types, but no rule can match them
-	Full     uint64 // lost: the buffer was full
-	Internal uint64 // lost: larger than a record can be, or not understood; a mistake of ours
-	Cut      uint64 // sent without some of their parts, which did not fit
 }
 
 // Open loads and attaches. The error of a kernel or user that lacks something names it and what to do.

@@ -7,6 +7,8 @@ import (
 	"github.com/eyrie-sec/eyrie/rule/event"
 	"github.com/eyrie-sec/eyrie/rule/field"
 	"golang.org/x/sys/unix"
+
+	"github.com/eyrie-sec/eyrie/sensor/abi"
 )
 
 // ofThread is the fields about the thread.
@@ -83,7 +85,7 @@ func capText(set uint64) string {
 // bootTime is when the machine started, in ns since 1970.
 func bootTime() int64 {
 	var up unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
+	if err := unix.ClockGettime(abi.ClockBoottime, &up); err != nil {
 		return 0
 	}
 	return time.Now().UnixNano() - up.Nano()
