@@ -11,6 +11,7 @@
 package ahead
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +40,9 @@ const (
 	// What one commit of the store behind takes.
 	commitRecords = 1024
 	commitBytes   = 4 << 20
-	// maxBytes of bodies in the log make Write wait for the store behind.
-	maxBytes = 48 << 20
+	// maxBytes of bodies in the log, or maxRecords, make Write wait for the store behind.
+	maxBytes   = 48 << 20
+	maxRecords = windowSize / 2
 )
 
 // Store is a journal.Store. All methods are safe for concurrent use.
@@ -88,11 +90,13 @@ func Open(ctx context.Context, path string, behind Behind) (_ *Store, err error)
 		for i := range records {
 			if records[i].Seq > head.Last {
 				s.carried = append(s.carried, records[i])
-				s.bytes += len(records[i].Body)
 			}
 		}
 	}
-	slices.SortFunc(s.carried, func(a, b journal.Record) int { return int(a.Seq - b.Seq) })
+	s.carried = inOrder(s.carried)
+	for i := range s.carried {
+		s.bytes += len(s.carried[i].Body)
+	}
 	newest, any, err := behind.Newest(ctx)
 	if err != nil {
 		return nil, err
@@ -104,6 +108,15 @@ func Open(ctx context.Context, path string, behind Behind) (_ *Store, err error)
 	}
 	go s.drainLoop()
 	return s, nil
+}
+
+// inOrder sorts records by Seq. One Seq can be in both logs: a group that was refused can be in the one all the same, and
+// its numbers were given again. The later one counts.
+func inOrder(records []journal.Record) []journal.Record {
+	slices.SortStableFunc(records, func(a, b journal.Record) int {
+		return cmp.Or(cmp.Compare(a.Seq, b.Seq), b.Arrived.Compare(a.Arrived))
+	})
+	return slices.CompactFunc(records, func(a, b journal.Record) bool { return a.Seq == b.Seq })
 }
 
 // Write stores a group. See journal.Store.
@@ -133,7 +146,7 @@ func (s *Store) Write(ctx context.Context, g journal.Group) ([]bool, error) {
 func (s *Store) overfull() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.bytes >= maxBytes || s.failure != nil
+	return s.bytes >= maxBytes || len(s.carried)+len(s.pending) >= maxRecords || s.failure != nil
 }
 
 // append writes the records of g that are new to the log. fresh says that the log was empty, or has much.
@@ -209,6 +222,9 @@ func (s *Store) writeBehind(ctx context.Context, g journal.Group) ([]bool, error
 		return nil, err
 	}
 	stored, err := s.behind.Write(ctx, g)
+	if err == nil && len(g.Records)+len(g.Rejected) == 0 {
+		err = s.logs[0].moved() // a trial is of the log, too
+	}
 	if err == nil {
 		s.mu.Lock()
 		s.seen.add(g.Records)

@@ -1,6 +1,7 @@
 package ahead
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -52,7 +53,7 @@ type log struct {
 	scratch []byte // reused
 }
 
-// openLog opens or makes a log and returns the records of its frames, up to the first that is not whole.
+// openLog opens or makes a log and returns the records of its whole frames.
 func openLog(path string) (*log, []journal.Record, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -106,37 +107,56 @@ func (l *log) read() ([]journal.Record, error) {
 	return records, nil
 }
 
-// decodeFrames returns the records of all whole frames of one filling at the beginning of content, parsed, in ascending
-// order of Seq, the number of that filling, and how many bytes those are.
+// decodeFrames returns the records of all whole frames of one filling from the beginning of content, parsed, in ascending
+// order of Seq, the number of that filling, and where the last of them ends. A frame that the disk has damaged does not
+// take those behind it along.
 func decodeFrames(content []byte) (records []journal.Record, filling uint64, used int) {
 	last := int64(0)
-	for {
-		b := content[used:]
-		if len(b) < frameHeader || binary.LittleEndian.Uint32(b) != frameMagic || crc32.Checksum(b[:32], castagnoli) != binary.LittleEndian.Uint32(b[32:]) {
+	for at := 0; ; {
+		more, number, size := decodeFrame(content[at:], last, func(number uint64) bool { return used == 0 || number == filling })
+		if size > 0 {
+			records, filling = append(records, more...), number
+			last = records[len(records)-1].Seq
+			at += size
+			used = at
+			continue
+		}
+		next := bytes.Index(content[min(at+1, len(content)):], []byte("EyAh"))
+		if used == 0 || next < 0 {
 			return records, filling, used
 		}
-		size := binary.LittleEndian.Uint32(b[4:])
-		number := binary.LittleEndian.Uint64(b[8:])
-		first, arrived := int64(binary.LittleEndian.Uint64(b[16:])), int64(binary.LittleEndian.Uint64(b[24:]))
-		if used > 0 && number != filling || size > maxBlock || int64(size) > int64(len(b)-frameHeader) || first <= last {
-			return records, filling, used
-		}
-		decoded, err := block.Decode(b[frameHeader:frameHeader+int(size)], first, arrived)
-		if err != nil || len(decoded) == 0 {
-			return records, filling, used
-		}
-		for i := range decoded {
-			r := decoded[i].Record
-			// A body that no longer parses leaves Alert nil, which is what Record promises.
-			if a, err := falco.Parse(r.Body); err == nil {
-				r.Alert = a
-			}
-			records = append(records, r)
-		}
-		last = records[len(records)-1].Seq
-		filling = number
-		used += frameHeader + int(size)
+		at += 1 + next
 	}
+}
+
+// decodeFrame returns the records of the frame at the beginning of b, its filling and its size, which is 0 if there is no
+// whole one of that filling with records after last.
+func decodeFrame(b []byte, last int64, ours func(filling uint64) bool) (records []journal.Record, filling uint64, size int) {
+	if len(b) < frameHeader || binary.LittleEndian.Uint32(b) != frameMagic || crc32.Checksum(b[:32], castagnoli) != binary.LittleEndian.Uint32(b[32:]) {
+		return nil, 0, 0
+	}
+	length := int64(binary.LittleEndian.Uint32(b[4:]))
+	filling = binary.LittleEndian.Uint64(b[8:])
+	first, arrived := int64(binary.LittleEndian.Uint64(b[16:])), int64(binary.LittleEndian.Uint64(b[24:]))
+	if !ours(filling) || length > maxBlock || length > int64(len(b)-frameHeader) || first <= last {
+		return nil, 0, 0
+	}
+	decoded, err := block.Decode(b[frameHeader:frameHeader+length], first, arrived)
+	if err != nil {
+		return nil, 0, 0
+	}
+	for i := range decoded {
+		r := decoded[i].Record
+		// A body that no longer parses leaves Alert nil, which is what Record promises.
+		if a, err := falco.Parse(r.Body); err == nil {
+			r.Alert = a
+		}
+		records = append(records, r)
+	}
+	if len(records) == 0 {
+		return nil, 0, 0
+	}
+	return records, filling, frameHeader + int(length)
 }
 
 // refill begins a new filling. What the log holds stays until it is written over.
@@ -146,10 +166,18 @@ func (l *log) refill() {
 	l.filling = binary.LittleEndian.Uint64(number[:])
 }
 
-// append writes a group of new records durably. After an error the log is as before.
-func (l *log) append(records []*journal.Record) error {
-	if info, err := os.Stat(l.path); err != nil || !os.SameFile(info, l.info) {
+// moved returns an error if the file is not the one that its name leads to, or is cut off: nobody would find what is written.
+func (l *log) moved() error {
+	if info, err := os.Stat(l.path); err != nil || !os.SameFile(info, l.info) || info.Size() < l.end {
 		return fmt.Errorf("%w: %s", journal.ErrMoved, filepath.Base(l.path))
+	}
+	return nil
+}
+
+// append writes a group of new records durably. After an error the next group is written where this one would be.
+func (l *log) append(records []*journal.Record) error {
+	if err := l.moved(); err != nil {
+		return err
 	}
 	if l.end == 0 {
 		l.refill()
@@ -173,6 +201,9 @@ func (l *log) append(records []*journal.Record) error {
 	}
 	if err != nil {
 		return failed(l.path, "write", err)
+	}
+	if err := l.moved(); err != nil {
+		return err
 	}
 	l.end += int64(len(b))
 	return nil

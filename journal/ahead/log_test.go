@@ -1,6 +1,8 @@
 package ahead
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -63,6 +65,50 @@ func TestOldFilling(t *testing.T) {
 	}
 	if records, _, _ := decodeFrames(content(t, again)); len(records) != 5 || records[4].Alert == nil {
 		t.Fatalf("%d records, want 5, parsed", len(records))
+	}
+}
+
+// TestDamagedFrame: a frame in which a bit has changed costs its own records alone.
+func TestDamagedFrame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l, _, err := openLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.file.Close()
+	var ends []int64
+	for seq := int64(1); seq < 10; seq += 3 {
+		if err := l.append(newRecords(t, seq, 3)); err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, l.end)
+	}
+	for name, at := range map[string]int64{"header": ends[0] + 5, "block": ends[1] - 50} {
+		b := content(t, l)
+		b[at] ^= 0x10
+		records, _, used := decodeFrames(b)
+		if len(records) != 6 || records[3].Seq != 7 || int64(used) != l.end {
+			t.Errorf("%s: %d records in %d bytes, want the 6 of the other frames in %d", name, len(records), used, l.end)
+		}
+	}
+}
+
+// TestLogCutOff: what is written behind the end of a log that somebody has cut off would not be found again.
+func TestLogCutOff(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l, _, err := openLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.file.Close()
+	if err := l.append(newRecords(t, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.append(newRecords(t, 2, 1)); !errors.Is(err, journal.ErrMoved) {
+		t.Errorf("got %v, want ErrMoved", err)
 	}
 }
 

@@ -2,6 +2,8 @@ package ahead
 
 import (
 	"context"
+	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -137,18 +139,18 @@ func (s *Store) Expire(ctx context.Context, t time.Time, maxBytes, upTo int64, l
 		return 0, err
 	}
 	n, err := s.behind.Expire(ctx, t, maxBytes, upTo, limit)
-	if n == 0 || err != nil {
+	if n == 0 {
 		return n, err
 	}
 	// Nobody says which those were: the window begins anew.
-	newest, any, err := s.behind.Newest(ctx)
-	if err != nil {
-		return n, err
+	newest, any, unknown := s.behind.Newest(ctx)
+	if unknown != nil {
+		newest, any = math.MaxInt64, true // it can say of nothing that it is new
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen.restart(newest, any)
-	return n, nil
+	return n, errors.Join(err, unknown)
 }
 
 // Save keeps counters and sources.

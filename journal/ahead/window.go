@@ -22,6 +22,7 @@ type window struct {
 	since  int64 // nanoseconds since 1970
 	behind int64 // Seq up to which the store behind has all
 	ids    map[identity]int64
+	most   int // how many ids there may be before some are forgotten; 0 means windowSize
 }
 
 // windowSize is how many records a window knows, about 60 bytes of memory each. It is more than twice of what the log
@@ -61,25 +62,30 @@ func (w *window) addOne(r *journal.Record) {
 		w.ids = map[identity]int64{}
 	}
 	w.ids[identityOf(r)] = r.Seq
-	if len(w.ids) > windowSize {
+	if len(w.ids) > max(w.most, windowSize) {
 		w.shrink()
 	}
 }
 
-// shrink forgets the older half.
+// shrink forgets the older half. It never says that it knows all of an earlier time than before: what was forgotten, or
+// never seen, stays so.
 func (w *window) shrink() {
 	times := make([]int64, 0, len(w.ids))
 	for id := range w.ids {
 		times = append(times, id.at)
 	}
 	slices.Sort(times)
-	w.since = times[len(times)/2]
-	if times[0] == w.since { // many of one time: all of it goes
-		w.since++
+	middle := times[len(times)/2]
+	if times[0] == middle { // many of one time: all of it goes
+		middle++
 	}
+	w.since = max(w.since, middle)
 	for id, seq := range w.ids {
 		if id.at < w.since && seq <= w.behind {
 			delete(w.ids, id)
 		}
 	}
+	// What the store behind may not have stays. Looking for more has to wait until there is as much again, or every
+	// record would cost a look at all.
+	w.most = 2 * len(w.ids)
 }
