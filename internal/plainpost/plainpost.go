@@ -10,13 +10,14 @@ package plainpost
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -63,15 +64,23 @@ func Listen(inner net.Listener, c Config) *Listener {
 }
 
 func (l *Listener) accept() {
+	wait := time.Duration(0)
 	for {
 		nc, err := l.inner.Accept()
 		if err != nil {
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
-				continue
+			if !passes(err) {
+				l.failed <- err
+				return
 			}
-			l.failed <- err
-			return
+			wait = min(max(2*wait, acceptFirst), acceptLast)
+			l.c.Logger.Warn("a connection could not be accepted", "error", err, "retry_in", wait)
+			select {
+			case <-time.After(wait):
+			case <-l.closing:
+			}
+			continue
 		}
+		wait = 0
 		c := &conn{l: l, nc: nc, remote: nc.RemoteAddr().String()}
 		l.mu.Lock()
 		if l.done {
@@ -84,6 +93,20 @@ func (l *Listener) accept() {
 		l.mu.Unlock()
 		go c.serve()
 	}
+}
+
+// How long accept waits after an error that passes, the first time and at most.
+const acceptFirst, acceptLast = 5 * time.Millisecond, time.Second
+
+// passes reports whether an error of accept(2) is of the moment: there are too many open files, or too little memory.
+func passes(err error) bool {
+	for _, e := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
 }
 
 // Accept returns the next connection that is not, or no longer, served here.
@@ -122,8 +145,10 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	l.mu.Lock()
 	l.done = true
 	for c := range l.conns {
-		// Whoever waits for a request wakes up; whoever has one finds the mark when it is answered.
-		_ = c.nc.SetReadDeadline(time.Now())
+		// Whoever waits for a request wakes up; whoever has one, or reads its body, finds the mark when it is answered.
+		if !c.reading {
+			_ = c.nc.SetReadDeadline(time.Now())
+		}
 	}
 	l.mu.Unlock()
 	finished := make(chan struct{})
@@ -161,6 +186,7 @@ type conn struct {
 	answer  answer
 	out     []byte
 	until   time.Time // the read deadline that is set
+	reading bool      // a body is on its way; guarded by l.mu
 }
 
 const (
@@ -169,6 +195,8 @@ const (
 	drainBytes = 256 << 10
 	// deadlineStep is how exact a deadline is: to set one costs more than to look whether it is good enough.
 	deadlineStep = time.Second
+	// lingerFor is how long a sender that was answered early may go on sending. net/http takes as long.
+	lingerFor = 500 * time.Millisecond
 )
 
 func (c *conn) serve() {
@@ -192,7 +220,7 @@ func (c *conn) serve() {
 		size, plain := c.await(wait, again)
 		wait = l.c.IdleTimeout
 		switch {
-		case size == 0 && c.r.Buffered() == 0:
+		case size == 0:
 			return // closed, or idle for too long
 		case !plain:
 			handedOver = c.handOver()
@@ -203,22 +231,26 @@ func (c *conn) serve() {
 	}
 }
 
-// skipLineEnds passes over line ends at the beginning of four bytes. Old clients send some after a POST, and net/http
-// knows that too.
-func (c *conn) skipLineEnds() {
-	b, _ := c.r.Peek(4)
+// skipLineEnds waits for four bytes and passes over line ends at their beginning. Old clients send some after a POST. That
+// is what net/http does between two requests, and for less it does not answer either.
+func (c *conn) skipLineEnds() bool {
+	b, err := c.r.Peek(4)
+	if err != nil {
+		return false
+	}
 	n := 0
 	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
 		n++
 	}
 	_, _ = c.r.Discard(n) // they are there
+	return true
 }
 
-// await reads the head of the next request. It returns its size, and whether it is plain and wanted.
+// await reads the head of the next request. It returns its size, 0 if none comes, and whether it is plain and wanted.
 func (c *conn) await(wait time.Duration, again bool) (size int, plain bool) {
 	c.deadline(wait)
-	if again {
-		c.skipLineEnds()
+	if again && !c.skipLineEnds() {
+		return 0, false
 	}
 	if _, err := c.r.Peek(1); err != nil {
 		return 0, false
@@ -290,14 +322,21 @@ func (r *resumed) Read(p []byte) (int, error) {
 	return r.Conn.Read(p)
 }
 
+// CloseWrite is what net/http looks for to end a connection without resetting it.
+func (r *resumed) CloseWrite() error {
+	if half, ok := r.Conn.(closeWriter); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
 // one serves the request whose head of that size was parsed and reports whether the connection can be used again.
 func (c *conn) one(size int) bool {
 	if _, err := c.r.Discard(size); err != nil {
 		return false
 	}
 	if c.head.length > int64(c.r.Buffered()) {
-		c.until = time.Time{}
-		c.deadline(c.l.c.ReadTimeout)
+		c.readBody()
 	}
 	c.body = body{r: c.r, left: c.head.length}
 	r := &c.request
@@ -312,11 +351,44 @@ func (c *conn) one(size int) bool {
 			return false
 		}
 	}
+	if !keep && c.body.left > 0 && !c.body.failed {
+		c.linger()
+	}
 	return keep
 }
 
-// finish reads what the handler left of the body and reports whether another request may follow.
+// readBody sets the deadline of a body that is not there yet. It holds even if Shutdown has begun.
+func (c *conn) readBody() {
+	c.until = time.Now().Add(c.l.c.ReadTimeout)
+	c.l.mu.Lock()
+	defer c.l.mu.Unlock()
+	c.reading = true
+	_ = c.nc.SetReadDeadline(c.until) // a closed connection shows when it is read
+}
+
+// linger ends a connection whose sender is still sending: closing it at once would reset it, and the answer with it.
+func (c *conn) linger() {
+	half, ok := c.nc.(closeWriter)
+	if !ok || half.CloseWrite() != nil || c.nc.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, &c.body, c.body.left) // what comes is of no interest
+}
+
+// closeWriter is a connection that can be closed in one direction.
+type closeWriter interface{ CloseWrite() error }
+
+// finish ends a request and reports whether another one may follow.
 func (c *conn) finish() bool {
+	keep := c.passBody()
+	c.l.mu.Lock()
+	defer c.l.mu.Unlock()
+	c.reading = false
+	return keep && !c.l.done
+}
+
+// passBody reads what the handler left of the body, and reports whether the connection can be used again after that.
+func (c *conn) passBody() bool {
 	if c.answer.header.Get("Connection") != "" || c.body.failed {
 		return false
 	}
@@ -328,106 +400,5 @@ func (c *conn) finish() bool {
 			return false
 		}
 	}
-	c.l.mu.Lock()
-	defer c.l.mu.Unlock()
-	return !c.l.done
-}
-
-// body is a request's.
-type body struct {
-	r      *bufio.Reader
-	left   int64
-	failed bool
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	if b.left == 0 {
-		return 0, io.EOF
-	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
-	}
-	n, err := b.r.Read(p)
-	b.left -= int64(n)
-	if err != nil {
-		b.failed = true
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-	}
-	return n, err
-}
-
-// Close does nothing: what is left is read when the request is answered.
-func (b *body) Close() error { return nil }
-
-// answer is what the handler says, kept until it returns.
-type answer struct {
-	header http.Header
-	status int
-	body   []byte
-}
-
-func (a *answer) reset() {
-	if a.header == nil {
-		a.header = http.Header{}
-	}
-	clear(a.header)
-	a.status, a.body = 0, a.body[:0]
-}
-
-func (a *answer) Header() http.Header { return a.header }
-
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 && status >= 200 {
-		a.status = status
-	}
-}
-
-func (a *answer) Write(p []byte) (int, error) {
-	a.WriteHeader(http.StatusOK)
-	a.body = append(a.body, p...)
-	return len(p), nil
-}
-
-// append writes the answer as HTTP.
-func (a *answer) append(b []byte, keep bool) []byte {
-	a.WriteHeader(http.StatusOK)
-	b = append(b, "HTTP/1.1 "...)
-	b = strconv.AppendInt(b, int64(a.status), 10)
-	b = append(b, ' ')
-	b = append(b, http.StatusText(a.status)...)
-	b = append(b, "\r\n"...)
-	for name, values := range a.header {
-		if name == "Content-Length" || name == "Connection" || name == "Date" {
-			continue
-		}
-		for _, v := range values {
-			b = append(b, name...)
-			b = append(b, ": "...)
-			b = appendValue(b, v)
-			b = append(b, "\r\n"...)
-		}
-	}
-	if !keep {
-		b = append(b, "Connection: close\r\n"...)
-	}
-	b = append(b, "Date: "...)
-	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
-	b = append(b, "\r\nContent-Length: "...)
-	b = strconv.AppendInt(b, int64(len(a.body)), 10)
-	b = append(b, "\r\n\r\n"...)
-	return append(b, a.body...)
-}
-
-// appendValue appends a header's value without line ends, as net/http does.
-func appendValue(b []byte, v string) []byte {
-	for i := range len(v) {
-		if c := v[i]; c == '\r' || c == '\n' {
-			b = append(b, ' ')
-		} else {
-			b = append(b, c)
-		}
-	}
-	return b
+	return true
 }
