@@ -103,6 +103,9 @@ func (p *pipeline) follow(ctx context.Context, progress func()) error {
 	next, due := p.gathered(position), time.Now()
 	for {
 		if next.alerts == 0 {
+			if ctx.Err() != nil {
+				return ctx.Err() // however much waits: that is for drain
+			}
 			if err := p.journal.Wait(ctx, next.last); err != nil {
 				return err
 			}
