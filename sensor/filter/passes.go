@@ -12,7 +12,7 @@ type Call struct {
 	Failed  bool
 	Classes []Class  // that it is of; nil: of any
 	Paths   []string // in normal form; where the call has none in that form, it passes
-	Process string   // name of the process when it started; "": not known
+	Process string   // name of the process when it started, of which 15 bytes count; "": not known
 }
 
 // Passes says what the kernel answers for a call: the reference that its programs are tested against.
@@ -47,7 +47,7 @@ func (f *Filter) Passes(t field.EventType, c Call) bool {
 
 func (s *Set) has(c Call) bool {
 	if s.Paths == nil {
-		return c.Process == "" || slices.Contains(s.Names, c.Process)
+		return c.Process == "" || slices.Contains(s.Names, commOf(c.Process))
 	}
 	return len(c.Paths) == 0 || slices.ContainsFunc(c.Paths, s.Paths.Has)
 }

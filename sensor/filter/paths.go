@@ -89,12 +89,15 @@ type nameSet struct{ names []string }
 func newNames(names []string) *nameSet {
 	n := &nameSet{}
 	for _, s := range names {
-		n.names = append(n.names, s[:min(len(s), 15)])
+		n.names = append(n.names, commOf(s))
 	}
 	slices.Sort(n.names)
 	n.names = slices.Compact(n.names)
 	return n
 }
+
+// commOf is as much of a name as the kernel has.
+func commOf(name string) string { return name[:min(len(name), 15)] }
 
 func (n *nameSet) key() string { return fmt.Sprintf("%q", n.names) }
 
