@@ -71,6 +71,7 @@ type place struct {
 	reading atomic.Pointer[chan struct{}] // closed once the last read has ended
 	tried   atomic.Bool                   // files have been looked for at least once
 	failed  atomic.Int32                  // process through which they were not found; another may have better luck
+	through atomic.Int32                  // process through which they were last found
 }
 
 // New makes Names.
@@ -124,14 +125,15 @@ func (n *Names) Stats() Stats {
 }
 
 // ask answers from memory. It waits for the files if there has been no answer yet, or none for this id; where there is
-// an old answer, it is given, and the files are looked at beside it.
+// an old answer, it is given, and the files are looked at beside it. The kernel gives the number of a mount namespace that
+// has ended to another: for another process than the last one the files are looked at first.
 func ask[V any](n *Names, pid int32, mountNS uint32, find func(*table) (V, bool)) (V, bool) {
 	p := n.place(mountNS)
 	now := n.cfg.Now().UnixNano()
 	p.used.Store(now)
 	t := p.table.Load()
 	age := time.Duration(now - p.checked.Load())
-	if t != nil {
+	if t != nil && (p.ns == 0 || p.through.Load() == pid || p.failed.Load() == pid) {
 		v, ok := find(t)
 		if ok && age < checkEvery && !(t.host && p.ns != 0 && age >= checkSoon) || !ok && age < checkSoon {
 			return v, ok
@@ -140,7 +142,7 @@ func ask[V any](n *Names, pid int32, mountNS uint32, find func(*table) (V, bool)
 			p.refresh(pid, 0)
 			return v, true
 		}
-	} else if p.tried.Load() && age < checkSoon && p.failed.Load() == pid {
+	} else if t == nil && p.tried.Load() && age < checkSoon && p.failed.Load() == pid {
 		var none V
 		return none, false
 	}
@@ -230,6 +232,9 @@ func (n *Names) await(done <-chan struct{}, wait time.Duration) {
 func (p *place) read(pid int32) {
 	old := p.table.Load()
 	t, changed, err := p.names.load(pid, p.ns, old)
+	if err == nil {
+		p.through.Store(pid)
+	}
 	switch {
 	case err != nil:
 		p.failed.Store(pid)

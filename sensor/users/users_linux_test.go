@@ -150,6 +150,18 @@ func TestAnotherProcess(t *testing.T) {
 	m.user(42, boxNS, 2, "app /srv /bin/sh")
 }
 
+// TestNumberUsedAgain: a container that gets the number of one that has ended is asked for its own names at once.
+func TestNumberUsedAgain(t *testing.T) {
+	m := newMachine(t)
+	m.write("box/etc/passwd", "captain:x:0:0::/deck:/bin/sh\n")
+	m.box()
+	m.user(42, boxNS, 0, "captain /deck /bin/sh")
+	m.write("next/etc/passwd", "root:x:0:0::/root:/bin/ash\n")
+	m.namespace(43, boxNS)
+	m.link(m.path("next"), "proc/43/root")
+	m.user(43, boxNS, 0, "root /root /bin/ash")
+}
+
 func TestHostileRoot(t *testing.T) {
 	m := newMachine(t)
 	m.write("secret", "stolen:x:2:2::/secret:/x\n")
