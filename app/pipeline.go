@@ -29,7 +29,7 @@ const (
 	// after a quiet time goes through at once. The pause is so many times what the last commit took, within these bounds:
 	// under load the hub has a small part of the time. It is what a finding appears later than its alert.
 	pauseLeast, pauseMost = 100 * time.Millisecond, 2 * time.Second
-	pauseFactor           = 15
+	pauseFactor           = 20
 	// A pause ends early when so much has gathered.
 	gatheredFindings = 8192
 	gatheredBytes    = 24 << 20

@@ -41,7 +41,7 @@ func (c *convertCmd) Run(ctx context.Context, s streams) error {
 	}
 	if os.Getenv("GOGC") == "" {
 		// Nearly all that is allocated is garbage at once and the heap stays at a few megabytes: collect it seldom.
-		debug.SetGCPercent(1000)
+		debug.SetGCPercent(2000)
 	}
 	result, err := convert.Stream(ctx, s.in, s.out, converter, o, func(line int, err error) {
 		fmt.Fprintf(s.err, "eyrie: line %d: %v\n", line, err)
