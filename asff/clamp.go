@@ -258,3 +258,15 @@ func fieldRank(key string) int {
 	}
 	return 1
 }
+
+// SetProductField sets one of ProductFields, which a producer's finding may have maxFields of: where there is no room, one
+// that Clamp would drop goes.
+func (f *Finding) SetProductField(name, value string) {
+	if f.ProductFields == nil {
+		f.ProductFields = map[string]string{}
+	}
+	f.ProductFields[name] = value
+	if len(f.ProductFields) > maxFields {
+		f.Clamp()
+	}
+}

@@ -151,17 +151,8 @@ func (ch *change) complete(f *asff.Finding, occurrences int64) {
 		}
 	}
 	f.ProcessedAt = asff.FormatTime(ch.now)
-	if f.ProductFields == nil {
-		f.ProductFields = map[string]string{}
-	}
-	f.ProductFields[occurrencesField] = strconv.FormatInt(occurrences, 10)
-	if len(f.ProductFields) > maxProductFields {
-		f.Clamp() // one of Falco's fields makes room
-	}
+	f.SetProductField(occurrencesField, strconv.FormatInt(occurrences, 10))
 }
-
-// maxProductFields is how many pairs ProductFields may have (ASFF, AwsSecurityFinding).
-const maxProductFields = 50
 
 // encode returns a finding's JSON in memory of its own, of exactly its size.
 func (ch *change) encode(f *asff.Finding) []byte {

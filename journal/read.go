@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/eyrie-sec/eyrie/falco"
@@ -91,7 +92,7 @@ func (j *Journal) Wait(ctx context.Context, after int64) error {
 // Waiting returns how many records have a Seq > after, and when the first of them arrived.
 func (j *Journal) Waiting(ctx context.Context, after int64) (n int64, oldest time.Time, err error) {
 	j.mu.Lock()
-	records, known := j.recent.from(after, len(j.recent.records), int(^uint(0)>>1))
+	records, known := j.recent.from(after, len(j.recent.records), math.MaxInt)
 	store, failure := j.store, j.failure
 	j.mu.Unlock()
 	switch {

@@ -48,18 +48,9 @@ func Fold(findings []*asff.Finding) []*asff.Finding {
 	return folded
 }
 
-// maxProductFields is the number of pairs that ProductFields may have (AwsSecurityFinding).
-const maxProductFields = 50
-
 // SetOccurrences says that f stands for n alerts. If there is no room among its product fields, one of Falco's goes.
 func SetOccurrences(f *asff.Finding, n int64) {
-	if f.ProductFields == nil {
-		f.ProductFields = map[string]string{}
-	}
-	f.ProductFields[occurrencesField] = strconv.FormatInt(n, 10)
-	if len(f.ProductFields) > maxProductFields {
-		f.Clamp()
-	}
+	f.SetProductField(occurrencesField, strconv.FormatInt(n, 10))
 }
 
 func occurrences(f *asff.Finding) int64 {

@@ -54,7 +54,7 @@ func (s *Store) Read(ctx context.Context, after int64, limit, maxBytes int) ([]j
 
 // Get returns single records. See journal.Store.
 func (s *Store) Get(ctx context.Context, seqs []int64) ([]journal.Record, error) {
-	memory := s.after(0, int(^uint(0)>>1))
+	memory := s.after(0, math.MaxInt)
 	records, err := s.behind.Get(ctx, seqs)
 	if err != nil {
 		return records, err
@@ -80,7 +80,7 @@ func (s *Store) Waiting(ctx context.Context, after int64) (int64, time.Time, err
 	if err != nil {
 		return n, oldest, err
 	}
-	memory := s.after(after, int(^uint(0)>>1))
+	memory := s.after(after, math.MaxInt)
 	if n == 0 && len(memory) > 0 {
 		oldest = memory[0].Arrived
 	}
@@ -97,7 +97,7 @@ func (s *Store) Head(ctx context.Context) (journal.Head, error) {
 	if err != nil {
 		return h, err
 	}
-	if memory := s.after(0, int(^uint(0)>>1)); len(memory) > 0 {
+	if memory := s.after(0, math.MaxInt); len(memory) > 0 {
 		if h.First == 0 {
 			h.First, h.Oldest = memory[0].Seq, memory[0].Arrived
 		}
