@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/eyrie-sec/eyrie/falco"
@@ -92,14 +91,15 @@ func (j *Journal) Wait(ctx context.Context, after int64) error {
 // Waiting returns how many records have a Seq > after, and when the first of them arrived.
 func (j *Journal) Waiting(ctx context.Context, after int64) (n int64, oldest time.Time, err error) {
 	j.mu.Lock()
-	records, known := j.recent.from(after, len(j.recent.records), math.MaxInt)
+	records, known := j.recent.since(after)
+	if known && len(records) > 0 {
+		n, oldest = int64(len(records)), records[0].Arrived
+	}
 	store, failure := j.store, j.failure
 	j.mu.Unlock()
 	switch {
-	case known && len(records) == 0:
-		return 0, time.Time{}, nil
 	case known:
-		return int64(len(records)), records[0].Arrived, nil
+		return n, oldest, nil
 	case store == nil:
 		return 0, time.Time{}, failure
 	}

@@ -38,14 +38,20 @@ func cost(r *Record) int { return 3*len(r.Body) + 256 }
 
 // from returns the records after seq, and whether recent knows all of them.
 func (r *recent) from(seq int64, limit, maxBytes int) ([]Record, bool) {
+	records, known := r.since(seq)
+	n, size := 0, 0
+	for n < min(limit, len(records)) && (n == 0 || size < maxBytes) {
+		size += len(records[n].Body)
+		n++
+	}
+	return append([]Record(nil), records[:n]...), known
+}
+
+// since is all of from, and not a copy: it is good until the next add.
+func (r *recent) since(seq int64) ([]Record, bool) {
 	if seq < r.after {
 		return nil, false
 	}
 	i := sort.Search(len(r.records), func(i int) bool { return r.records[i].Seq > seq })
-	n, size := 0, 0
-	for n < limit && i+n < len(r.records) && (n == 0 || size < maxBytes) {
-		size += len(r.records[i+n].Body)
-		n++
-	}
-	return append([]Record(nil), r.records[i:i+n]...), true
+	return r.records[i:], true
 }

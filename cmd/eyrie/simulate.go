@@ -156,6 +156,9 @@ func printResults(out io.Writer, results []simulate.Result, asked bool) int {
 		fmt.Fprintf(out, "\n%d actions done, %d failed.\n", len(results)-failed, failed)
 	default:
 		fmt.Fprintf(out, "\n%d of %d findings arrived; %d did not, %d actions could not be done.\n", len(results)-failed-missed, len(results), missed, failed)
+		if missed > 0 {
+			fmt.Fprintln(out, "A finding arrives only where its rule is loaded and on: by the sensor of `eyrie up` (see --rules there) or by Falco.")
+		}
 	}
 	return failed + missed
 }

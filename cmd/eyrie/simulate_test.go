@@ -99,6 +99,7 @@ write-below-etc  container  none              R; S
 write-below-etc  container  not done: no; way  R
 
 1 of 3 findings arrived; 1 did not, 1 actions could not be done.
+A finding arrives only where its rule is loaded and on: by the sensor of ` + "`eyrie up`" + ` (see --rules there) or by Falco.
 `
 	words := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	if missed != 2 || words(b.String()) != words(want) {
